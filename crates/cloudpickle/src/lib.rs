@@ -1,0 +1,26 @@
+//! `cloudpickle._native`: the pickler, its reducers, and the reconstructors that its pickles name.
+//!
+//! - [`pickler`]: object to bytes. The engine, its memo, its hooks, one `save_*` per kind of object.
+//! - [`by_value`]: by reference or by value? The registry, the lookup, the names that code uses, class identity.
+//! - [`reduce`]: object to [`reduce::Reduction`]. One file per family.
+//! - [`rebuild`]: the functions a pickle calls when it is loaded. One file per family, the other half of `reduce`.
+//! - [`runtime`]: the Python objects that all of these need, looked up once at import.
+#![forbid(unsafe_code)]
+
+mod rebuild;
+mod reduce;
+mod runtime;
+
+use pyo3::prelude::*;
+
+#[pymodule(name = "_native")]
+mod native {
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        runtime::load(module.py())?;
+        rebuild::add_to(module)?;
+        reduce::add_to(module)
+    }
+}
