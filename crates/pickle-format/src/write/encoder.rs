@@ -1,0 +1,499 @@
+//! [`Encoder`]: one method per kind of value, each writing the shortest opcode that the protocol has for it.
+//!
+//! Its bytes are those of the C pickler, `_pickle`, byte for byte. It knows no objects, keeps no memo and does no input
+//! or output: whoever calls it decides what is written, numbers what is memoized, and flushes the buffer to a file.
+
+use crate::argument::{self, ArgumentKind};
+use crate::error::{Counted, FormatError, Result};
+use crate::opcode::Opcode;
+use crate::protocol::Protocol;
+use crate::write::frame::{Framing, is_large};
+
+/// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
+const INITIAL_CAPACITY: usize = 1024;
+
+/// Appends values to a buffer, as pickle opcodes of one protocol.
+///
+/// A pickle is what is written between [`start`](Self::start) and [`finish`](Self::finish). One encoder may write
+/// several, one after another.
+///
+/// A method that returns a `Result` has written nothing if it returns an error. The others, given a value that the
+/// protocol has no opcode for, write it all the same (and panic in debug builds): the caller is to ask
+/// [`protocol`](Self::protocol) what it may use.
+#[derive(Debug)]
+pub struct Encoder {
+    buffer: Vec<u8>,
+    framing: Framing,
+    protocol: Protocol,
+    /// Whether ints and memo indexes are binary; from protocol 1 on, unless the caller wants text.
+    binary: bool,
+}
+
+/// Beginning and end, and the buffer in between.
+impl Encoder {
+    /// An encoder for this protocol, with nothing written.
+    #[must_use]
+    pub fn new(protocol: Protocol) -> Self {
+        Self {
+            buffer: Vec::with_capacity(INITIAL_CAPACITY),
+            framing: Framing::Off,
+            protocol,
+            binary: protocol.is_binary(),
+        }
+    }
+
+    /// The protocol of what is written.
+    #[inline]
+    #[must_use]
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Whether ints and memo indexes are written in binary, which is otherwise a matter of the protocol.
+    ///
+    /// This is the attribute `bin` of picklers, which `_pickle` lets users set against the protocol.
+    pub fn set_binary(&mut self, binary: bool) {
+        self.binary = binary;
+    }
+
+    /// Begins a pickle: `PROTO` from protocol 2 on, and frames from protocol 4 on.
+    ///
+    /// `PROTO` stands before the first frame, for it tells the reader whether there are frames.
+    pub fn start(&mut self) {
+        debug_assert_eq!(self.framing, Framing::Off, "a pickle is being written");
+        if self.protocol.has_proto_header() {
+            self.write(&argument::uint1(Opcode::Proto, self.protocol.number()));
+        }
+        if self.protocol.has_frames() {
+            self.framing = Framing::Due;
+        }
+    }
+
+    /// Ends a pickle: `STOP`, which belongs to the last frame.
+    pub fn finish(&mut self) {
+        self.op(Opcode::Stop);
+        self.framing.close(&mut self.buffer);
+        self.framing = Framing::Off;
+    }
+
+    /// Gives up the pickle being written: drops all that is buffered, so that another pickle can be started.
+    pub fn abandon(&mut self) {
+        self.buffer.clear();
+        self.framing = Framing::Off;
+    }
+
+    /// To be called before each object: ends the current frame if it has reached its size, and says whether it did.
+    ///
+    /// If so, what is buffered is final, and may be flushed to a file and [`clear`](Self::clear)ed. A frame ends
+    /// nowhere else, for a reader must find each opcode and its argument in one frame.
+    #[inline]
+    pub fn boundary(&mut self) -> bool {
+        let full = self.framing.is_full(&self.buffer);
+        if full {
+            self.framing.close(&mut self.buffer);
+        }
+        full
+    }
+
+    /// What is buffered: all that was written since the buffer was last taken or cleared.
+    ///
+    /// It is final after [`finish`](Self::finish), after [`payload_header`](Self::payload_header), and when
+    /// [`boundary`](Self::boundary) said so. At other times an open frame in it lacks its length.
+    #[inline]
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// How many bytes are buffered.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether nothing is buffered.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Hands over what is buffered, which must be final. See [`written`](Self::written).
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        debug_assert!(self.is_final(), "the length of the open frame is not filled in");
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Empties the buffer, which must be final, and keeps its memory. To be called after a flush.
+    pub fn clear(&mut self) {
+        debug_assert!(self.is_final(), "the open frame would be lost");
+        self.buffer.clear();
+    }
+
+    const fn is_final(&self) -> bool {
+        !matches!(self.framing, Framing::Open(_))
+    }
+}
+
+/// Opcodes and atoms.
+impl Encoder {
+    /// An opcode that has no argument.
+    #[inline]
+    pub fn op(&mut self, opcode: Opcode) {
+        self.expect(opcode);
+        debug_assert_eq!(opcode.info().argument, ArgumentKind::None, "{} has an argument", opcode.name());
+        self.framing.enter(&mut self.buffer);
+        self.buffer.push(opcode.byte());
+    }
+
+    /// `None`: `NONE`.
+    #[inline]
+    pub fn none(&mut self) {
+        self.op(Opcode::None);
+    }
+
+    /// A `bool`: `NEWTRUE` or `NEWFALSE`. Before protocol 2, an `INT` in a spelling that no int has: `I01` or `I00`.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        if self.protocol.has_bool_opcodes() {
+            self.op(if value { Opcode::NewTrue } else { Opcode::NewFalse });
+        } else {
+            self.line(Opcode::Int, if value { b"01" } else { b"00" });
+        }
+    }
+
+    /// An `int` of at most 64 bits.
+    ///
+    /// `BININT1`, `BININT2` or `BININT` for what fits into 32 bits, `LONG1` for what does not. Protocol 0 has `INT` in
+    /// decimal for the former, and protocols 0 and 1 have `LONG` in decimal for the latter.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        if !self.binary {
+            self.int_as_text(value);
+        } else if let Ok(value) = u8::try_from(value) {
+            self.write(&argument::uint1(Opcode::BinInt1, value));
+        } else if let Ok(value) = u16::try_from(value) {
+            self.write(&argument::uint2(Opcode::BinInt2, value));
+        } else if let Ok(value) = i32::try_from(value) {
+            self.write(&argument::int4(Opcode::BinInt, value));
+        } else if self.protocol.has_long_bytes() {
+            let len = argument::significant_bytes(value);
+            self.write_with_data(&argument::uint1(Opcode::Long1, len), &value.to_le_bytes()[..usize::from(len)]);
+        } else {
+            self.int_as_text(value);
+        }
+    }
+
+    #[cold]
+    fn int_as_text(&mut self, value: i64) {
+        let digits = value.to_string();
+        if i32::try_from(value).is_ok() {
+            self.line(Opcode::Int, digits.as_bytes());
+        } else {
+            self.long_text(&digits);
+        }
+    }
+
+    /// An `int` of any size, from protocol 2 on: `LONG1` or `LONG4`.
+    ///
+    /// The argument is its two's complement, little-endian, in as few bytes as hold it with its sign. This is for ints
+    /// that [`int`](Self::int) cannot take; the others are shorter there. The length in `LONG4` is signed, so that no
+    /// int has more than 2³¹ - 1 bytes.
+    pub fn long(&mut self, twos_complement: &[u8]) -> Result<()> {
+        debug_assert!(
+            !matches!(twos_complement, [.., 0..=0x7f, 0] | [.., 0x80..=0xff, 0xff]),
+            "the last byte says nothing that the one before it does not"
+        );
+        let len = twos_complement.len();
+        self.require(Opcode::Long1)?;
+        if let Ok(len) = u8::try_from(len) {
+            self.write_with_data(&argument::uint1(Opcode::Long1, len), twos_complement);
+        } else if let Ok(len) = i32::try_from(len) {
+            // Unlike text and bytes, an int stays in its frame however long it is.
+            self.write_with_data(&argument::int4(Opcode::Long4, len), twos_complement);
+        } else {
+            return Err(too_large(Counted::Int, len as u64));
+        }
+        Ok(())
+    }
+
+    /// An `int` of any size in decimal, for protocols 0 and 1: `LONG`, with the `L` of a Python 2 literal behind it.
+    pub fn long_text(&mut self, digits: &str) {
+        self.framing.enter(&mut self.buffer);
+        self.buffer.push(Opcode::Long.byte());
+        self.buffer.extend_from_slice(digits.as_bytes());
+        self.buffer.extend_from_slice(b"L\n");
+    }
+
+    /// A `float`, from protocol 1 on: `BINFLOAT`, with all its bits, those of a NaN included.
+    #[inline]
+    pub fn float(&mut self, value: f64) {
+        self.expect(Opcode::BinFloat);
+        self.write(&argument::float8(Opcode::BinFloat, value));
+    }
+
+    /// A `float` as `repr` writes it, for protocol 0: `FLOAT`.
+    ///
+    /// The text is the caller's, for the digits must be those that Python chooses.
+    pub fn float_text(&mut self, repr: &str) {
+        self.line(Opcode::Float, repr.as_bytes());
+    }
+}
+
+/// Text and bytes.
+impl Encoder {
+    /// A `str`, from protocol 1 on: `SHORT_BINUNICODE`, `BINUNICODE` or `BINUNICODE8`.
+    ///
+    /// Its argument is UTF-8 to which lone surrogates are no exception (Python's error handler `surrogatepass`), and
+    /// therefore not a `&str`. If it [`is_large`], it stands outside frames.
+    #[inline]
+    pub fn unicode(&mut self, utf8: &[u8]) -> Result<()> {
+        self.payload(Payload::Unicode, utf8)
+    }
+
+    /// A `str`, for protocol 0: `UNICODE`, on one line, in `raw-unicode-escape`.
+    pub fn unicode_text(&mut self, code_points: impl Iterator<Item = u32>) {
+        self.framing.enter(&mut self.buffer);
+        self.buffer.push(Opcode::Unicode.byte());
+        argument::raw_unicode_escape(&mut self.buffer, code_points);
+        self.buffer.push(b'\n');
+    }
+
+    /// A `bytes`, from protocol 3 on: `SHORT_BINBYTES`, `BINBYTES` or `BINBYTES8`. If it [`is_large`], it stands
+    /// outside frames.
+    #[inline]
+    pub fn bytes(&mut self, data: &[u8]) -> Result<()> {
+        self.payload(Payload::Bytes, data)
+    }
+
+    /// A `bytearray`, from protocol 5 on: `BYTEARRAY8`. If it [`is_large`], it stands outside frames.
+    #[inline]
+    pub fn bytearray(&mut self, data: &[u8]) -> Result<()> {
+        self.payload(Payload::ByteArray, data)
+    }
+
+    /// The opcode and length of a payload whose data the caller writes to the file itself, without copying it here.
+    ///
+    /// They stand outside frames, and so must the data: the current frame is ended, and what follows the data begins
+    /// another one. This is for payloads that are [large](is_large), but the length is not checked. The caller is to
+    /// flush what is buffered, [`clear`](Self::clear) it, and write the data, before anything else is encoded.
+    pub fn payload_header(&mut self, payload: Payload, len: u64) -> Result<()> {
+        let header = payload.header(len, self.protocol)?;
+        self.framing.close(&mut self.buffer);
+        self.buffer.extend_from_slice(header.as_slice());
+        Ok(())
+    }
+
+    /// A payload of `len` bytes, which `append` adds to the buffer: for data that is not in one slice.
+    pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        if is_large(len) {
+            self.payload_header(payload, len as u64)?;
+        } else {
+            let header = payload.header(len as u64, self.protocol)?;
+            self.write(header.as_slice());
+        }
+        let end = self.buffer.len() + len;
+        append(&mut self.buffer);
+        debug_assert_eq!(self.buffer.len(), end, "the header says {len} bytes");
+        Ok(())
+    }
+
+    #[inline]
+    fn payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
+        if is_large(data.len()) {
+            return self.large_payload(payload, data);
+        }
+        match payload.header(data.len() as u64, self.protocol)? {
+            PayloadHeader::One(header) => self.write_with_data(&header, data),
+            PayloadHeader::Four(header) => self.write_with_data(&header, data),
+            PayloadHeader::Eight(header) => self.write_with_data(&header, data),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn large_payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
+        self.payload_header(payload, data.len() as u64)?;
+        self.buffer.extend_from_slice(data);
+        Ok(())
+    }
+}
+
+/// The memo.
+impl Encoder {
+    /// Stores the object on top of the reader's stack in its memo: `MEMOIZE`, `BINPUT`, `LONG_BINPUT` or `PUT`.
+    ///
+    /// `index` is the number of objects memoized before. `MEMOIZE`, from protocol 4 on, does not write it: the reader
+    /// counts along.
+    #[inline]
+    pub fn memoize(&mut self, index: usize) -> Result<()> {
+        if self.protocol.has_memoize() {
+            self.op(Opcode::Memoize);
+            Ok(())
+        } else {
+            self.memo_index(index, Opcode::Put, Opcode::BinPut, Opcode::LongBinPut)
+        }
+    }
+
+    /// Pushes the memo entry that was stored under `index`: `BINGET`, `LONG_BINGET` or `GET`.
+    #[inline]
+    pub fn get(&mut self, index: usize) -> Result<()> {
+        self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
+    }
+
+    #[inline]
+    fn memo_index(&mut self, index: usize, text: Opcode, short: Opcode, long: Opcode) -> Result<()> {
+        if !self.binary {
+            self.line(text, index.to_string().as_bytes());
+        } else if let Ok(index) = u8::try_from(index) {
+            self.write(&argument::uint1(short, index));
+        } else if let Ok(index) = u32::try_from(index) {
+            self.write(&argument::uint4(long, index));
+        } else {
+            return Err(memo_too_large(long, index));
+        }
+        Ok(())
+    }
+}
+
+/// References to what is not in the pickle.
+impl Encoder {
+    /// A global by its module and name, on two lines: `GLOBAL`.
+    ///
+    /// The names are ASCII, or UTF-8 from protocol 3 on, and contain no newline. Protocol 4 has `STACK_GLOBAL` besides,
+    /// which finds them on the stack and which [`op`](Self::op) writes.
+    pub fn global(&mut self, module: &[u8], name: &[u8]) {
+        self.line(Opcode::Global, module);
+        self.buffer.extend_from_slice(name);
+        self.buffer.push(b'\n');
+    }
+
+    /// A global by its code in the registry of `copyreg`, from protocol 2 on: `EXT1`, `EXT2` or `EXT4`.
+    ///
+    /// `copyreg.add_extension` takes codes from 1 to 2³¹ - 1, the greatest that the signed argument of `EXT4` holds.
+    pub fn extension(&mut self, code: u32) {
+        self.expect(Opcode::Ext1);
+        debug_assert!((1..1 << 31).contains(&code), "extension code {code} is out of range");
+        if let Ok(code) = u8::try_from(code) {
+            self.write(&argument::uint1(Opcode::Ext1, code));
+        } else if let Ok(code) = u16::try_from(code) {
+            self.write(&argument::uint2(Opcode::Ext2, code));
+        } else {
+            self.write(&argument::uint4(Opcode::Ext4, code));
+        }
+    }
+
+    /// A persistent id on a line, for protocol 0: `PERSID`. The id is ASCII and contains no newline.
+    ///
+    /// The other protocols have `BINPERSID`, which finds the id on the stack and which [`op`](Self::op) writes.
+    pub fn persistent_id_text(&mut self, id: &[u8]) {
+        self.line(Opcode::PersId, id);
+    }
+}
+
+/// What all of the above append with.
+impl Encoder {
+    /// Appends bytes that belong in a frame. Called with arrays, whose length the compiler knows.
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        self.framing.enter(&mut self.buffer);
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Appends an opcode with its length, and the data of that length.
+    #[inline]
+    fn write_with_data(&mut self, header: &[u8], data: &[u8]) {
+        self.framing.enter(&mut self.buffer);
+        self.buffer.reserve(header.len() + data.len());
+        self.buffer.extend_from_slice(header);
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// Appends an opcode with an argument that ends at a newline.
+    fn line(&mut self, opcode: Opcode, text: &[u8]) {
+        self.framing.enter(&mut self.buffer);
+        self.buffer.push(opcode.byte());
+        self.buffer.extend_from_slice(text);
+        self.buffer.push(b'\n');
+    }
+
+    /// In debug builds, that the protocol has the opcode.
+    #[inline]
+    fn expect(&self, opcode: Opcode) {
+        debug_assert!(self.protocol.allows(opcode), "{}", not_representable(opcode, self.protocol));
+    }
+
+    /// An error if the protocol does not have the opcode.
+    #[inline]
+    fn require(&self, opcode: Opcode) -> Result<()> {
+        if self.protocol.allows(opcode) { Ok(()) } else { Err(not_representable(opcode, self.protocol)) }
+    }
+}
+
+/// A kind of data that is written with its length in front, and outside frames if it [`is_large`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// A `str`, as UTF-8 with lone surrogates passed through.
+    Unicode,
+    /// A `bytes`.
+    Bytes,
+    /// A `bytearray`.
+    ByteArray,
+}
+
+/// An opcode and the length that follows it, by the width of that length.
+enum PayloadHeader {
+    One([u8; 2]),
+    Four([u8; 5]),
+    Eight([u8; 9]),
+}
+
+impl Payload {
+    /// The shortest opcode and length for this many bytes.
+    #[inline]
+    fn header(self, len: u64, protocol: Protocol) -> Result<PayloadHeader> {
+        let (one, four, eight, counted) = match self {
+            Self::Unicode => (Opcode::ShortBinUnicode, Opcode::BinUnicode, Opcode::BinUnicode8, Counted::Str),
+            Self::Bytes => (Opcode::ShortBinBytes, Opcode::BinBytes, Opcode::BinBytes8, Counted::Bytes),
+            // PEP 574 gave it a single opcode: an object meant for large data loses little by eight bytes.
+            Self::ByteArray if protocol.has_bytearray() => {
+                return Ok(PayloadHeader::Eight(argument::uint8(Opcode::ByteArray8, len)));
+            }
+            Self::ByteArray => return Err(not_representable(Opcode::ByteArray8, protocol)),
+        };
+        match (u8::try_from(len), u32::try_from(len)) {
+            (Ok(len), _) if protocol.allows(one) => Ok(PayloadHeader::One(argument::uint1(one, len))),
+            (_, Ok(len)) if protocol.allows(four) => Ok(PayloadHeader::Four(argument::uint4(four, len))),
+            _ if protocol.allows(eight) => Ok(PayloadHeader::Eight(argument::uint8(eight, len))),
+            _ if protocol.allows(four) => Err(too_large(counted, len)),
+            _ => Err(not_representable(four, protocol)),
+        }
+    }
+}
+
+impl PayloadHeader {
+    const fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::One(bytes) => bytes,
+            Self::Four(bytes) => bytes,
+            Self::Eight(bytes) => bytes,
+        }
+    }
+}
+
+#[cold]
+const fn too_large(what: Counted, len: u64) -> FormatError {
+    FormatError::TooLarge { what, len }
+}
+
+#[cold]
+const fn memo_too_large(opcode: Opcode, index: usize) -> FormatError {
+    FormatError::MemoTooLarge { opcode, index }
+}
+
+#[cold]
+const fn not_representable(opcode: Opcode, protocol: Protocol) -> FormatError {
+    FormatError::NotRepresentable { opcode, protocol }
+}

@@ -1,0 +1,75 @@
+//! Frames: pieces of a pickle that begin with their length, so that a reader fetches each with one read (PEP 3154).
+//!
+//! This is where frames begin and end, and how large they become. What stands in them is no matter of this file.
+
+use crate::argument;
+use crate::opcode::Opcode;
+
+/// A frame is closed at the first object that begins when it holds this many bytes, and a payload of this length or
+/// more stands outside frames. The C pickler's `FRAME_SIZE_TARGET`.
+pub const FRAME_SIZE_TARGET: usize = 64 * 1024;
+
+/// Fewer bytes than this are no frame: they stand in the pickle as they are. The C pickler's `FRAME_SIZE_MIN`.
+pub const FRAME_SIZE_MIN: usize = 4;
+
+/// `FRAME` and the length of the frame.
+pub const FRAME_HEADER_SIZE: usize = 9;
+
+/// Whether a payload of this length stands outside frames, and is worth handing to a file without copying it.
+#[inline]
+#[must_use]
+pub const fn is_large(len: usize) -> bool {
+    len >= FRAME_SIZE_TARGET
+}
+
+/// Where the pickle being written stands with regard to frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// No frames: before and after a pickle, and in protocols 0 to 3.
+    Off,
+    /// The next byte begins a frame. An empty frame is thus never written.
+    Due,
+    /// A frame is being written; its header is at this offset of the buffer, not filled in yet.
+    Open(usize),
+}
+
+impl Framing {
+    /// Called before anything is appended that belongs in a frame: opens one if one is due.
+    #[inline]
+    pub(super) fn enter(&mut self, buffer: &mut Vec<u8>) {
+        if matches!(self, Self::Due) {
+            self.open(buffer);
+        }
+    }
+
+    /// Out of line: once in 64 KiB.
+    #[cold]
+    #[inline(never)]
+    fn open(&mut self, buffer: &mut Vec<u8>) {
+        *self = Self::Open(buffer.len());
+        buffer.extend_from_slice(&argument::uint8(Opcode::Frame, 0));
+    }
+
+    /// Whether a frame is open that has reached its target size.
+    #[inline]
+    pub(super) const fn is_full(self, buffer: &[u8]) -> bool {
+        match self {
+            Self::Open(start) => buffer.len() - start >= FRAME_HEADER_SIZE + FRAME_SIZE_TARGET,
+            Self::Off | Self::Due => false,
+        }
+    }
+
+    /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short.
+    pub(super) fn close(&mut self, buffer: &mut Vec<u8>) {
+        if let Self::Open(start) = *self {
+            let payload = start + FRAME_HEADER_SIZE;
+            let size = buffer.len() - payload;
+            if size < FRAME_SIZE_MIN {
+                buffer.drain(start..payload);
+            } else {
+                buffer[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
+            }
+            *self = Self::Due;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Writing pickles: values to bytes.
+//!
+//! - [`encoder`]: one method per kind of value, which picks the shortest opcode that the protocol has for it.
+//! - [`frame`]: where frames begin and end, from protocol 4 on.
+//!
+//! Nothing here knows what the stack and the memo hold: that the opcodes make sense together is the caller's part.
+
+pub mod encoder;
+pub mod frame;
+
+pub use encoder::{Encoder, Payload};
+pub use frame::{FRAME_SIZE_TARGET, is_large};
