@@ -2,3 +2,15 @@
 //!
 //! This is the only crate of the workspace with `unsafe`, and the only one that knows which CPython it is compiled for.
 //! Everything it exports is safe to call; SAFETY.md lists the invariants that make it so.
+//!
+//! - [`kind`]: which builtin type an object is of, exactly.
+//! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
+//! - [`dict`]: walking a dict that user code may change under the walk.
+//! - [`compat`]: what differs between versions of Python, one place per difference.
+
+pub mod buffer;
+pub mod compat;
+pub mod dict;
+pub mod int;
+pub mod kind;
+pub mod text;

@@ -1,0 +1,76 @@
+//! Which builtin type an object is of, exactly: subclasses are [`Kind::Other`].
+
+use pyo3::prelude::*;
+use pyo3::type_object::PyTypeInfo;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+};
+
+/// The types that have opcodes of their own in the pickle format, and the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `None`
+    None,
+    /// `True` or `False`
+    Bool,
+    /// `int`
+    Int,
+    /// `float`
+    Float,
+    /// `str`
+    Str,
+    /// `bytes`
+    Bytes,
+    /// `bytearray`
+    ByteArray,
+    /// `tuple`
+    Tuple,
+    /// `list`
+    List,
+    /// `dict`
+    Dict,
+    /// `set`
+    Set,
+    /// `frozenset`
+    FrozenSet,
+    /// Everything else, subclasses of the above included.
+    Other,
+}
+
+impl Kind {
+    /// The kind of `obj`. What counts is `type(obj)`; a `__class__` that says otherwise is not believed.
+    #[inline]
+    #[must_use]
+    pub fn of(obj: &Bound<'_, PyAny>) -> Kind {
+        let py = obj.py();
+        let ty = obj.get_type_ptr();
+        // One comparison chain, the types of everyday data first.
+        if ty == PyString::type_object_raw(py) {
+            Kind::Str
+        } else if ty == PyInt::type_object_raw(py) {
+            Kind::Int
+        } else if ty == PyFloat::type_object_raw(py) {
+            Kind::Float
+        } else if obj.is_none() {
+            Kind::None
+        } else if ty == PyTuple::type_object_raw(py) {
+            Kind::Tuple
+        } else if ty == PyDict::type_object_raw(py) {
+            Kind::Dict
+        } else if ty == PyList::type_object_raw(py) {
+            Kind::List
+        } else if ty == PyBool::type_object_raw(py) {
+            Kind::Bool
+        } else if ty == PyBytes::type_object_raw(py) {
+            Kind::Bytes
+        } else if ty == PySet::type_object_raw(py) {
+            Kind::Set
+        } else if ty == PyFrozenSet::type_object_raw(py) {
+            Kind::FrozenSet
+        } else if ty == PyByteArray::type_object_raw(py) {
+            Kind::ByteArray
+        } else {
+            Kind::Other
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Strings as the UTF-8 that goes into a pickle.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+/// The UTF-8 form of a `str`: borrowed from the object where CPython keeps it, encoded apart for lone surrogates.
+pub enum Utf8<'a, 'py> {
+    /// What the `str` itself holds.
+    Borrowed(&'a str),
+    /// The `surrogatepass` encoding of a string that has no UTF-8 form.
+    SurrogatePass(Bound<'py, PyBytes>),
+}
+
+impl Utf8<'_, '_> {
+    /// The bytes for the pickle.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Utf8::Borrowed(text) => text.as_bytes(),
+            Utf8::SurrogatePass(bytes) => bytes.as_bytes(),
+        }
+    }
+}
+
+/// `text` as UTF-8. Lone surrogates, which Python allows and UTF-8 does not, pass as three bytes each.
+#[inline]
+pub fn utf8<'a, 'py>(text: &'a Bound<'py, PyString>) -> PyResult<Utf8<'a, 'py>> {
+    match text.to_str() {
+        Ok(text) => Ok(Utf8::Borrowed(text)),
+        Err(_) => surrogate_pass(text).map(Utf8::SurrogatePass),
+    }
+}
+
+#[cold]
+fn surrogate_pass<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyBytes>> {
+    let py = text.py();
+    let bytes = text.call_method1(intern!(py, "encode"), (intern!(py, "utf-8"), intern!(py, "surrogatepass")))?;
+    Ok(bytes.cast_into::<PyBytes>()?)
+}
+
+/// The code points of `text`, for the text opcode of protocol 0.
+pub fn code_points(text: &Bound<'_, PyString>) -> PyResult<Vec<u32>> {
+    let py = text.py();
+    let utf32 = text.call_method1(intern!(py, "encode"), (intern!(py, "utf-32-le"), intern!(py, "surrogatepass")))?;
+    let utf32 = utf32.cast_into::<PyBytes>()?;
+    Ok(utf32.as_bytes().chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]])).collect())
+}
