@@ -7,6 +7,8 @@
 //! - [`runtime`]: the Python objects that all of these need, looked up once at import.
 #![forbid(unsafe_code)]
 
+mod by_value;
+mod pickler;
 mod rebuild;
 mod reduce;
 mod runtime;
@@ -15,11 +17,18 @@ use pyo3::prelude::*;
 
 #[pymodule(name = "_native")]
 mod native {
-    use super::*;
+    #[pymodule_export]
+    use super::pickler::python_api::{PicklerCore, PicklerMemoProxy, dump, dumps};
+    #[pymodule_export]
+    use super::runtime::set_pickler_class;
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, rebuild, reduce, runtime};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         runtime::load(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("DeepRecursionError", &runtime::Runtime::get(module.py()).state.deep_recursion_error)?;
+        by_value::add_to(module)?;
         rebuild::add_to(module)?;
         reduce::add_to(module)
     }

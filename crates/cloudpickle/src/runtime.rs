@@ -1,11 +1,18 @@
 //! The Python objects this extension needs, looked up once, when it is imported.
 //!
 //! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
-//! ImportError of `cloudpickle`, not a surprise in the middle of a dump.
+//! `ImportError` of `cloudpickle`, not a surprise in the middle of a dump.
 
+use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyTuple, PyType};
+use python_objects::compat;
+
+use crate::by_value::class_tracker::ClassTracker;
+use crate::by_value::code_globals::GlobalOpcodes;
+use crate::rebuild::cell::EmptyCellValue;
 
 /// Declares [`Runtime`]: one line per object, `field: Type = "module" . "attribute" . "attribute"`.
 macro_rules! looked_up {
@@ -13,6 +20,8 @@ macro_rules! looked_up {
         /// What is looked up at import.
         pub(crate) struct Runtime {
             $($(#[$doc])* pub(crate) $field: Py<$type>,)*
+            /// What is not looked up but made here.
+            pub(crate) state: State,
         }
 
         impl Runtime {
@@ -23,6 +32,7 @@ macro_rules! looked_up {
                         $(let object = object.getattr($attribute)?;)*
                         object.cast_into::<$type>()?.unbind()
                     },)*
+                    state: State::new(py)?,
                 })
             }
         }
@@ -32,11 +42,191 @@ macro_rules! looked_up {
 looked_up! {
     /// `types.CellType`, the type of the variables of a closure.
     cell_type: PyType = "types" . "CellType";
+    /// `sys`, for what a program may replace in it: `modules`, `stdout`, `stderr`, `stdin`.
+    sys: PyModule = "sys";
+    /// `sys.intern`: `PyO3` interns Rust strings only.
+    sys_intern: PyAny = "sys" . "intern";
+    /// Where the ids of classes come from.
+    urandom: PyAny = "os" . "urandom";
+    /// `getattr`: what a pickle calls to find an attribute.
+    getattr: PyAny = "builtins" . "getattr";
+    /// The namespace of `builtins`, which every function's globals refer to.
+    builtins: PyDict = "builtins" . "__dict__";
+    /// `types`, for `_builtin_type`.
+    types: PyModule = "types";
+    /// `types.resolve_bases`, for bases that are not classes (`__mro_entries__`).
+    resolve_bases: PyAny = "types" . "resolve_bases";
+    /// `types.prepare_class`, for metaclasses.
+    prepare_class: PyAny = "types" . "prepare_class";
+    /// The type of functions written in Python.
+    function_type: PyType = "types" . "FunctionType";
+    /// The type of modules.
+    module_type: PyType = "types" . "ModuleType";
+    /// The type of bound methods.
+    method_type: PyType = "types" . "MethodType";
+    /// The type of attributes that C code computes.
+    getset_descriptor_type: PyType = "types" . "GetSetDescriptorType";
+    /// The type of the attributes that `__slots__` makes.
+    member_descriptor_type: PyType = "types" . "MemberDescriptorType";
+    /// `inspect.getattr_static`, for attributes that `getattr` computes. Imported by `dataclasses` anyway.
+    getattr_static: PyAny = "inspect" . "getattr_static";
+    /// Read-only views of mappings, such as a class's `__dict__`.
+    mapping_proxy_type: PyType = "types" . "MappingProxyType";
+    /// `classmethod`.
+    classmethod_type: PyType = "builtins" . "classmethod";
+    /// `staticmethod`.
+    staticmethod_type: PyType = "builtins" . "staticmethod";
+    /// `property`.
+    property_type: PyType = "builtins" . "property";
+    /// `abc.abstractclassmethod`, deprecated but in use.
+    abstract_classmethod_type: PyType = "abc" . "abstractclassmethod";
+    /// `abc.abstractstaticmethod`, deprecated but in use.
+    abstract_staticmethod_type: PyType = "abc" . "abstractstaticmethod";
+    /// `abc.abstractproperty`, deprecated but in use.
+    abstract_property_type: PyType = "abc" . "abstractproperty";
+    /// `bytes`.
+    bytes_type: PyType = "builtins" . "bytes";
+    /// `memoryview`.
+    memoryview_type: PyType = "builtins" . "memoryview";
+    /// The type of `{}.keys()`.
+    dict_keys_type: PyType = "_collections_abc" . "dict_keys";
+    /// The type of `{}.values()`.
+    dict_values_type: PyType = "_collections_abc" . "dict_values";
+    /// The type of `{}.items()`.
+    dict_items_type: PyType = "_collections_abc" . "dict_items";
+    /// `collections.OrderedDict`.
+    ordered_dict_type: PyType = "collections" . "OrderedDict";
+    /// Sets of weak references.
+    weak_set_type: PyType = "weakref" . "WeakSet";
+    /// `logging.Logger`.
+    logger_type: PyType = "logging" . "Logger";
+    /// The type of the logger without a name.
+    root_logger_type: PyType = "logging" . "RootLogger";
+    /// `logging.getLogger`.
+    get_logger: PyAny = "logging" . "getLogger";
+    /// Text files.
+    text_file_type: PyType = "io" . "TextIOWrapper";
+    /// Text files in memory.
+    string_io_type: PyType = "io" . "StringIO";
+    /// `pickle.PicklingError`.
+    pickling_error: PyType = "pickle" . "PicklingError";
+    /// `typing.TypeVar`.
+    type_var_type: PyType = "typing" . "TypeVar";
+    /// `dataclasses`, for the sentinels that tell its kinds of fields apart.
+    dataclasses: PyModule = "dataclasses";
+    /// The type of those sentinels.
+    field_sentinel_type: PyType = "dataclasses" . "_FIELD_BASE";
+    /// `type`.
+    type_type: PyType = "builtins" . "type";
+    /// `dict`.
+    dict_type: PyType = "builtins" . "dict";
+    /// The type of code objects.
+    code_type: PyType = "types" . "CodeType";
+    /// `enum.Enum`.
+    enum_type: PyType = "enum" . "Enum";
+    /// The metaclass of abstract base classes.
+    abc_meta: PyType = "abc" . "ABCMeta";
+    /// What an abstract base class has registered and cached.
+    abc_get_dump: PyAny = "abc" . "_get_dump";
+    /// The pickler whose subclass `cloudpickle.Pickler` is.
+    pickle_pickler: PyType = "pickle" . "Pickler";
+    /// Buffers that may travel out of band.
+    pickle_buffer_type: PyType = "pickle" . "PickleBuffer";
+    /// `codecs.encode`, by which bytes are spelled before protocol 3.
+    codecs_encode: PyAny = "codecs" . "encode";
+    /// `functools.partial`, by which NEWOBJ_EX is spelled before protocol 4.
+    partial: PyAny = "functools" . "partial";
+    /// `(module, name)` to extension code: what `copyreg.add_extension` fills.
+    extension_registry: PyDict = "copyreg" . "_extension_registry";
+    /// `(module, name)` to the pair that Python 2 knew.
+    reverse_name_mapping: PyDict = "_compat_pickle" . "REVERSE_NAME_MAPPING";
+    /// The name of a module to the one that Python 2 knew.
+    reverse_import_mapping: PyDict = "_compat_pickle" . "REVERSE_IMPORT_MAPPING";
     /// What `copyreg.pickle` fills: type to reducer, consulted after a pickler's own `dispatch_table`.
     copyreg_dispatch_table: PyDict = "copyreg" . "dispatch_table";
 }
 
+/// What the process remembers from one call to the next.
+pub(crate) struct State {
+    /// The names of the modules that `register_pickle_by_value` was called with.
+    pub(crate) by_value_modules: Py<PySet>,
+    /// The ids of the classes that travelled by value.
+    pub(crate) classes: ClassTracker,
+    /// The type of an `OrderedDict`'s `keys()`. It has no name to be looked up by, nor have the next two.
+    pub(crate) ordered_dict_keys_type: Py<PyType>,
+    /// The type of an `OrderedDict`'s `values()`.
+    pub(crate) ordered_dict_values_type: Py<PyType>,
+    /// The type of an `OrderedDict`'s `items()`.
+    pub(crate) ordered_dict_items_type: Py<PyType>,
+    /// What `_make_cell` and `_get_cell_contents` take for "no value".
+    pub(crate) empty_cell_value: Py<EmptyCellValue>,
+    /// Type to reducer: `Pickler._dispatch_table`, which users may extend.
+    pub(crate) reducers: Py<PyDict>,
+    /// `Pickler.dispatch_table`: a `ChainMap` of `reducers` and of `copyreg`'s table.
+    pub(crate) dispatch_table: Py<PyAny>,
+    /// The types that the module `types` names, to their names there.
+    pub(crate) builtin_type_names: Py<PyDict>,
+    /// The attributes of code objects that `types.CodeType` takes, interned.
+    pub(crate) code_fields: Py<PyTuple>,
+    /// The opcodes that name globals.
+    pub(crate) global_opcodes: GlobalOpcodes,
+    /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
+    /// `RecursionError`, which is what `pickle` raises there.
+    pub(crate) deep_recursion_error: Py<PyType>,
+}
+
+impl State {
+    fn new(py: Python<'_>) -> PyResult<Self> {
+        let ordered_dict = py.import("collections")?.getattr("OrderedDict")?.call0()?;
+        let reducers = PyDict::new(py);
+        let type_of_view = |method: &str| Ok::<_, PyErr>(ordered_dict.call_method0(method)?.get_type().unbind());
+        Ok(Self {
+            by_value_modules: PySet::empty(py)?.unbind(),
+            classes: ClassTracker::new(),
+            ordered_dict_keys_type: type_of_view("keys")?,
+            ordered_dict_values_type: type_of_view("values")?,
+            ordered_dict_items_type: type_of_view("items")?,
+            empty_cell_value: Py::new(py, EmptyCellValue)?,
+            dispatch_table: py
+                .import("collections")?
+                .getattr("ChainMap")?
+                .call1((&reducers, py.import("copyreg")?.getattr("dispatch_table")?))?
+                .unbind(),
+            reducers: reducers.unbind(),
+            builtin_type_names: builtin_type_names(py)?.unbind(),
+            code_fields: PyTuple::new(py, compat::code::FIELDS.iter().map(|name| PyString::intern(py, name)))?.unbind(),
+            global_opcodes: GlobalOpcodes::look_up(py)?,
+            deep_recursion_error: deep_recursion_error(py)?,
+        })
+    }
+}
+
+/// What the module `types` names. Where it has two names for a type, the second one counts, as it does upstream.
+fn builtin_type_names(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let names = PyDict::new(py);
+    for (name, value) in py.import("types")?.dict() {
+        if value.is_exact_instance_of::<PyType>() {
+            names.set_item(value, name)?;
+        }
+    }
+    Ok(names)
+}
+
+fn deep_recursion_error(py: Python<'_>) -> PyResult<Py<PyType>> {
+    let bases = (py.import("pickle")?.getattr("PicklingError")?, py.get_type::<PyRecursionError>());
+    let namespace = PyDict::new(py);
+    namespace.set_item("__module__", "cloudpickle.cloudpickle")?;
+    namespace.set_item(
+        "__doc__",
+        "Pickling an object recursed without end, in its own code or in what its reducers make.",
+    )?;
+    Ok(py.get_type::<PyType>().call1(("DeepRecursionError", bases, namespace))?.cast_into::<PyType>()?.unbind())
+}
+
 static RUNTIME: PyOnceLock<Runtime> = PyOnceLock::new();
+
+/// `cloudpickle.Pickler`, the Python half of the pickler, which introduces itself when it is defined.
+static PICKLER_CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// Looks everything up. Called once, by the module's initialisation.
 pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
@@ -51,4 +241,52 @@ impl Runtime {
     pub(crate) fn get(py: Python<'_>) -> &'static Runtime {
         RUNTIME.get(py).expect("loaded when the module was imported")
     }
+
+    /// A `pickle.PicklingError`.
+    #[cold]
+    pub(crate) fn pickling_error(&self, py: Python<'_>, message: String) -> PyErr {
+        PyErr::from_type(self.pickling_error.bind(py).clone(), (message,))
+    }
+
+    /// A `DeepRecursionError`.
+    #[cold]
+    pub(crate) fn deep_recursion_error(&self, py: Python<'_>, message: String) -> PyErr {
+        PyErr::from_type(self.state.deep_recursion_error.bind(py).clone(), (message,))
+    }
+
+    /// The name under which `types` has a class.
+    pub(crate) fn builtin_type_name<'py>(&self, class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // A class with a metaclass of its own is not in there, and may not be hashable.
+        if !class.is_exact_instance_of::<PyType>() {
+            return Ok(None);
+        }
+        self.state.builtin_type_names.bind(class.py()).get_item(class)
+    }
+}
+
+/// The module in which upstream defines everything: the one that pickles name, and from which users import.
+pub(crate) fn upstream_module(py: Python<'_>) -> &Bound<'_, PyString> {
+    intern!(py, "cloudpickle.cloudpickle")
+}
+
+/// Adds a function to the extension as one of `cloudpickle.cloudpickle`, where `save_global` finds it and upstream has it.
+pub(crate) fn add_function<'py>(extension: &Bound<'py, PyModule>, function: Bound<'py, PyCFunction>) -> PyResult<()> {
+    let py = extension.py();
+    // One string object for all, so that a pickle that names several of them holds it once.
+    function.setattr(intern!(py, "__module__"), upstream_module(py))?;
+    extension.add_function(function)
+}
+
+/// Called once by the module that defines `cloudpickle.Pickler`.
+#[pyfunction]
+#[pyo3(name = "_set_pickler_class")]
+pub(crate) fn set_pickler_class(class: &Bound<'_, PyType>) {
+    // A reload of the Python module keeps the first class.
+    let _ = PICKLER_CLASS.set(class.py(), class.clone().unbind());
+}
+
+/// `cloudpickle.Pickler`.
+pub(crate) fn pickler_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    let class = PICKLER_CLASS.get(py);
+    class.map(|class| class.bind(py)).ok_or_else(|| PyRuntimeError::new_err("cloudpickle.cloudpickle is not imported"))
 }

@@ -1,17 +1,47 @@
 //! Cells: the variables that closures share.
 
+use std::convert::Infallible;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::runtime::Runtime;
 
-/// A cell that holds `value`, or an empty one when called without.
+/// Stands for "this variable has no value" where a cell's contents are handed around. There is one of it.
+///
+/// It is pickled as a reference to `cloudpickle.cloudpickle._empty_cell_value`.
+#[pyclass(frozen, name = "_empty_cell_value", module = "cloudpickle.cloudpickle")]
+pub(crate) struct EmptyCellValue;
+
+#[pymethods]
+impl EmptyCellValue {
+    #[expect(clippy::unused_self, reason = "a method of Python's protocol")]
+    fn __reduce__(&self) -> &'static str {
+        "_empty_cell_value"
+    }
+}
+
+/// An argument that may be left out, where None is a value like any other.
+pub(crate) struct Given<'py>(Option<Bound<'py, PyAny>>);
+
+impl<'py> FromPyObject<'_, 'py> for Given<'py> {
+    type Error = Infallible;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> Result<Self, Infallible> {
+        Ok(Self(Some(object.to_owned())))
+    }
+}
+
+/// A cell that holds `value`, or an empty one when called without, or with the sentinel `_empty_cell_value`.
 #[pyfunction]
-#[pyo3(name = "_make_cell", signature = (value = None))]
-pub(crate) fn make_cell<'py>(py: Python<'py>, value: Option<Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-    let cell_type = Runtime::get(py).cell_type.bind(py);
-    match value {
-        Some(value) => cell_type.call1((value,)),
-        None => cell_type.call0(),
+#[pyo3(name = "_make_cell", signature = (value = Given(None)))]
+pub(crate) fn make_cell<'py>(py: Python<'py>, value: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
+    let runtime = Runtime::get(py);
+    let cell_type = runtime.cell_type.bind(py);
+    match value.0 {
+        Some(value) if !value.is(&runtime.state.empty_cell_value) => cell_type.call1((value,)),
+        _ => cell_type.call0(),
     }
 }
 
@@ -20,4 +50,30 @@ pub(crate) fn make_cell<'py>(py: Python<'py>, value: Option<Bound<'py, PyAny>>) 
 #[pyo3(name = "_make_empty_cell")]
 pub(crate) fn make_empty_cell(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     Runtime::get(py).cell_type.bind(py).call0()
+}
+
+/// What a cell holds, or the sentinel `_empty_cell_value` for an empty one.
+#[pyfunction]
+#[pyo3(name = "_get_cell_contents")]
+pub(crate) fn get_cell_contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = cell.py();
+    match contents(cell)? {
+        Some(contents) => Ok(contents),
+        None => Ok(Runtime::get(py).state.empty_cell_value.bind(py).clone().into_any()),
+    }
+}
+
+/// What a cell holds, if it is not empty.
+pub(crate) fn contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match cell.getattr(intern!(cell.py(), "cell_contents")) {
+        Ok(contents) => Ok(Some(contents)),
+        // An empty cell says so with a ValueError.
+        Err(error) if error.is_instance_of::<PyValueError>(cell.py()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Gives the variable of `cell` a value.
+pub(super) fn fill<'py>(cell: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<()> {
+    cell.setattr(intern!(cell.py(), "cell_contents"), value)
 }

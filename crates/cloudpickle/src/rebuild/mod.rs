@@ -2,15 +2,23 @@
 //!
 //! One file per family; `rebuild/x.rs` undoes what `reduce/x.rs` wrote.
 
-mod cell;
+pub(crate) mod cell;
+mod class;
+mod dataclass;
+mod enumeration;
+mod file;
+mod function;
+mod module;
+mod singleton;
+mod typing;
+mod view;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyCFunction;
+use pyo3::types::{PyCFunction, PyDict, PyMapping, PyTuple};
 
-/// The module that pickles name; upstream workers have it too.
-const WIRE_MODULE: &str = "cloudpickle.cloudpickle";
+use crate::runtime::{self, Runtime};
 
 /// Declares [`Wire`]: one line per reconstructor, `family::function;`. The name on the wire is the one its
 /// `#[pyo3(name = ...)]` gives.
@@ -28,11 +36,9 @@ macro_rules! reconstructors {
                 $($function: wrap_pyfunction!($family::$function, module)?.unbind(),)*
             };
             for function in [$(&wire.$function),*] {
-                let function = function.bind(py).clone();
-                // `save_global` finds them, and writes them, as upstream's.
-                function.setattr(intern!(py, "__module__"), WIRE_MODULE)?;
-                module.add_function(function)?;
+                runtime::add_function(module, function.bind(py).clone())?;
             }
+            module.add("_empty_cell_value", &Runtime::get(py).state.empty_cell_value)?;
             // A second import of the extension keeps the first one's objects.
             let _ = WIRE.set(py, wire);
             Ok(())
@@ -43,6 +49,29 @@ macro_rules! reconstructors {
 reconstructors! {
     cell::make_cell;
     cell::make_empty_cell;
+    cell::get_cell_contents;
+    function::make_function;
+    function::function_setstate;
+    class::make_skeleton_class;
+    class::class_setstate;
+    class::builtin_type;
+    class::instance;
+    enumeration::make_skeleton_enum;
+    module::subimport;
+    module::dynamic_subimport;
+    typing::make_typevar;
+    view::make_dict_keys;
+    view::make_dict_values;
+    view::make_dict_items;
+    file::file_reconstructor;
+    dataclass::get_dataclass_field_type_sentinel;
+
+    // Written by versions before 2.0 only.
+    function::make_skel_func;
+    function::fill_function;
+    class::rehydrate_skeleton_class;
+    singleton::gen_ellipsis;
+    singleton::gen_not_implemented;
 }
 
 static WIRE: PyOnceLock<Wire> = PyOnceLock::new();
@@ -54,5 +83,25 @@ impl Wire {
     /// If the extension was not imported, which no Python code can bring about.
     pub(crate) fn get(py: Python<'_>) -> &'static Wire {
         WIRE.get(py).expect("set when the module was imported")
+    }
+}
+
+/// The two halves of the state of a function or class: its attributes, and what must be set otherwise.
+fn state_pair<'py>(state: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+    match state.cast::<PyTuple>() {
+        Ok(state) => Ok(state.extract()?),
+        Err(_) => Ok(state
+            .try_iter()?
+            .collect::<PyResult<Vec<_>>>()
+            .and_then(|both| PyTuple::new(state.py(), both))?
+            .extract()?),
+    }
+}
+
+/// `target.update(entries)` for a namespace, which is a dict as a rule.
+fn update<'py>(target: &Bound<'py, PyAny>, entries: &Bound<'py, PyAny>) -> PyResult<()> {
+    match (target.cast_exact::<PyDict>(), entries.cast::<PyMapping>()) {
+        (Ok(target), Ok(entries)) => target.update(entries),
+        _ => target.call_method1(intern!(target.py(), "update"), (entries,)).map(|_| ()),
     }
 }

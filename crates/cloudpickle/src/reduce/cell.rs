@@ -1,23 +1,27 @@
 //! Cells: the variables that closures share.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::rebuild::Wire;
+use crate::rebuild::cell::contents;
 
-/// `_make_cell(contents)`, or `_make_empty_cell()` for a variable that has no value yet.
+/// `_make_empty_cell()`, then the contents, if there are any, as state: BUILD sets the attribute `cell_contents`.
+///
+/// That a cell is made before its contents are is what lets a closure refer to itself, and what lets two closures share
+/// it: both are made with the one cell, whose identity the memo keeps.
 #[pyfunction]
 #[pyo3(name = "_cell_reduce")]
 pub(crate) fn cell_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let py = obj.py();
-    match obj.getattr(intern!(py, "cell_contents")) {
-        Ok(contents) => (&Wire::get(py).make_cell, (contents,)).into_pyobject(py),
-        // An empty cell says so with a ValueError.
-        Err(error) if error.is_instance_of::<PyValueError>(py) => {
-            (&Wire::get(py).make_empty_cell, PyTuple::empty(py)).into_pyobject(py)
+    let make = &Wire::get(py).make_empty_cell;
+    match contents(obj)? {
+        Some(contents) => {
+            let attributes = PyDict::new(py);
+            attributes.set_item(intern!(py, "cell_contents"), contents)?;
+            (make, PyTuple::empty(py), (py.None(), attributes)).into_pyobject(py)
         }
-        Err(error) => Err(error),
+        None => (make, PyTuple::empty(py)).into_pyobject(py),
     }
 }

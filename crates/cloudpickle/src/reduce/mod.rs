@@ -1,36 +1,82 @@
 //! Object to reduction: how the types that `pickle` refuses are taken apart. One file per family.
 
 mod cell;
+pub(crate) mod class;
+mod code;
+mod dataclass;
+mod descriptor;
+mod enumeration;
+mod file;
+pub(crate) mod function;
+mod logger;
+mod method;
+mod module;
+pub(crate) mod reduction;
+mod typing;
+mod view;
+mod weak_set;
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyString;
 
-use crate::runtime::Runtime;
+use crate::runtime::{self, Runtime};
 
-/// The module upstream's reducers live in.
-const REDUCER_MODULE: &str = "cloudpickle.cloudpickle";
-
-/// Declares which type goes to which reducer: one line each, `field of Runtime => family::function;`.
+/// Declares which types go to which reducer: one line each, `[fields of Runtime] => family::function;`. A function that
+/// no type goes to has `[]`: it is added under its name only.
 macro_rules! reducers {
-    ($($type:ident => $family:ident :: $function:ident;)*) => {
+    ($([$($($type:ident).+),*] => $family:ident :: $function:ident;)*) => {
         /// Adds the reducers to the extension, each under upstream's name, and the table `_dispatch_table` that
         /// `Pickler.dispatch_table` shows its users.
         pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
             let py = module.py();
             let runtime = Runtime::get(py);
-            let table = PyDict::new(py);
+            let table = runtime.state.reducers.bind(py);
             $({
                 let function = wrap_pyfunction!($family::$function, module)?;
-                function.setattr(intern!(py, "__module__"), REDUCER_MODULE)?;
-                table.set_item(&runtime.$type, &function)?;
-                module.add_function(function)?;
+                $(table.set_item(&runtime.$($type).+, &function)?;)*
+                runtime::add_function(module, function)?;
             })*
-            module.add("_dispatch_table", table)
+            module.add("_dispatch_table", table)?;
+            module.add("_default_dispatch_table", &runtime.state.dispatch_table)
         }
     };
 }
 
 reducers! {
-    cell_type => cell::cell_reduce;
+    [code_type] => code::code_reduce;
+    [cell_type] => cell::cell_reduce;
+    [module_type] => module::module_reduce;
+    [method_type] => method::method_reduce;
+    [classmethod_type, staticmethod_type, abstract_classmethod_type, abstract_staticmethod_type]
+        => method::classmethod_reduce;
+    [property_type, abstract_property_type] => descriptor::property_reduce;
+    [getset_descriptor_type] => descriptor::getset_descriptor_reduce;
+    [dict_keys_type] => view::dict_keys_reduce;
+    [dict_values_type] => view::dict_values_reduce;
+    [dict_items_type] => view::dict_items_reduce;
+    [state.ordered_dict_keys_type] => view::odict_keys_reduce;
+    [state.ordered_dict_values_type] => view::odict_values_reduce;
+    [state.ordered_dict_items_type] => view::odict_items_reduce;
+    [mapping_proxy_type] => view::mappingproxy_reduce;
+    [memoryview_type] => view::memoryview_reduce;
+    [weak_set_type] => weak_set::weakset_reduce;
+    [logger_type] => logger::logger_reduce;
+    [root_logger_type] => logger::root_logger_reduce;
+    [text_file_type] => file::file_reduce;
+    [type_var_type] => typing::typevar_reduce;
+    [] => typing::decompose_typevar;
+    [field_sentinel_type] => dataclass::dataclass_field_base_reduce;
+}
+
+/// A string equal to `name` and not the same object.
+///
+/// CPython interns names, so that one string object is the name of many things; how many depends on what else the
+/// process did. The memo goes by identity, so that the bytes of a pickle would depend on it too. (Strings of one
+/// character below 256 are the same object in every process, and stay so.)
+fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    match name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()) {
+        Some(text) => PyString::new(name.py(), text).into_any(),
+        // Not a plain string, or one with lone surrogates: left as it is.
+        None => name.clone(),
+    }
 }

@@ -1,0 +1,222 @@
+//! Class identity: a class that travels by value carries an id, so that it is one class however often it arrives.
+//!
+//! The ids of this process's classes and the classes of the ids it has loaded are kept in two tables. Both hold weak
+//! references only. A class is found by its address, never by hashing or comparing it: a metaclass may be unhashable, or
+//! may call two classes equal that are not the same. An address is reused after a class dies, so an entry counts only
+//! while its weak reference leads back to that very class.
+//!
+//! `TypeVar`s are tracked in the same way.
+//!
+//! No Python code runs while the lock is held: under it there are only table operations and reference counts going up.
+//! Weak references are made, followed and dropped outside; what a table no longer needs is carried out of the lock
+//! first. A thread that waits for the lock is detached from the interpreter meanwhile.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
+
+use crate::runtime::Runtime;
+
+/// How many entries a table may have before the first search for dead ones.
+const FIRST_SWEEP: usize = 128;
+
+/// The process's table of classes that travel by value.
+pub(crate) struct ClassTracker(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    by_address: HashMap<usize, Tracked>,
+    by_id: HashMap<String, Py<PyWeakref>>,
+    /// The number of entries at which dead ones are looked for.
+    sweep_at: usize,
+}
+
+/// A class and its id.
+struct Tracked {
+    class: Py<PyWeakref>,
+    id: Py<PyString>,
+}
+
+/// What is stored where something is about to be written: the writer's view must still hold when it writes.
+enum Seen {
+    Nothing,
+    /// A reference that turned out to lead nowhere, or to another object.
+    Stale(Py<PyWeakref>),
+}
+
+impl Seen {
+    fn still_holds(&self, found: Option<&Py<PyWeakref>>) -> bool {
+        match (self, found) {
+            (Self::Nothing, None) => true,
+            (Self::Stale(seen), Some(found)) => seen.is(found),
+            _ => false,
+        }
+    }
+}
+
+impl ClassTracker {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Tables { sweep_at: FIRST_SWEEP, ..Tables::default() }))
+    }
+
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Tables> {
+        // The tables are whole after every statement under the lock: a panic elsewhere leaves them usable.
+        self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id of `class`, a fresh one if it has none.
+    pub(crate) fn tracker_id<'py>(&self, class: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+        let py = class.py();
+        let address = class.as_ptr().addr();
+        loop {
+            let found =
+                self.lock(py).by_address.get(&address).map(|entry| (entry.class.clone_ref(py), entry.id.clone_ref(py)));
+            let seen = match found {
+                Some((reference, id)) if leads_to(reference.bind(py), class) => return Ok(id.into_bound(py)),
+                Some((reference, _)) => Seen::Stale(reference),
+                None => Seen::Nothing,
+            };
+            let reference = weak_reference(class)?;
+            let id = fresh_id(py)?;
+            let key = id.to_str()?.to_owned();
+            let tracked = Tracked { class: reference.clone_ref(py), id: id.clone().unbind() };
+
+            let mut tables = self.lock(py);
+            if !seen.still_holds(tables.by_address.get(&address).map(|entry| &entry.class)) {
+                // Another thread was faster: look again.
+                drop(tables);
+                continue;
+            }
+            let replaced = tables.by_address.insert(address, tracked);
+            let replaced_id = tables.by_id.insert(key, reference);
+            drop(tables);
+            drop((replaced, replaced_id));
+            self.sweep_when_due(py);
+            return Ok(id);
+        }
+    }
+
+    /// The class known under `id`, if it is alive.
+    pub(crate) fn find<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
+        let reference = self.lock(py).by_id.get(id).map(|reference| reference.clone_ref(py));
+        reference.and_then(|reference| reference.bind(py).upgrade())
+    }
+
+    /// The class known under `id`; if there is none, `class`, known under `id` from here on. Without an `id`, `class`.
+    pub(crate) fn lookup_or_track<'py>(
+        &self,
+        id: Option<&Bound<'py, PyString>>,
+        class: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(id) = id else { return Ok(class) };
+        let py = class.py();
+        let key = id.to_str()?;
+        let class = loop {
+            let found = self.lock(py).by_id.get(key).map(|reference| reference.clone_ref(py));
+            let seen = match found {
+                Some(reference) => match reference.bind(py).upgrade() {
+                    Some(known) => break known,
+                    None => Seen::Stale(reference),
+                },
+                None => Seen::Nothing,
+            };
+            let reference = weak_reference(&class)?;
+            let mut tables = self.lock(py);
+            if seen.still_holds(tables.by_id.get(key)) {
+                let replaced = tables.by_id.insert(key.to_owned(), reference);
+                drop(tables);
+                drop(replaced);
+                break class;
+            }
+        };
+        // So that it leaves this process under the id with which it came.
+        let tracked = Tracked { class: weak_reference(&class)?, id: id.clone().unbind() };
+        let replaced = self.lock(py).by_address.insert(class.as_ptr().addr(), tracked);
+        drop(replaced);
+        self.sweep_when_due(py);
+        Ok(class)
+    }
+
+    /// Drops the entries of dead classes when the tables have doubled since the last time: constant cost per class.
+    fn sweep_when_due(&self, py: Python<'_>) {
+        let mut tables = self.lock(py);
+        if tables.by_id.len().max(tables.by_address.len()) < tables.sweep_at {
+            return;
+        }
+        // No second sweep meanwhile.
+        tables.sweep_at = usize::MAX;
+        let ids: Vec<_> = tables.by_id.iter().map(|(id, class)| (id.clone(), class.clone_ref(py))).collect();
+        let addresses: Vec<_> =
+            tables.by_address.iter().map(|(address, entry)| (*address, entry.class.clone_ref(py))).collect();
+        drop(tables);
+
+        let is_dead = |class: &Py<PyWeakref>| class.bind(py).upgrade().is_none();
+        let dead_ids: Vec<_> = ids.into_iter().filter(|(_, class)| is_dead(class)).collect();
+        let dead_addresses: Vec<_> = addresses.into_iter().filter(|(_, class)| is_dead(class)).collect();
+
+        // What is taken out is dropped after the lock: a reference that goes away may free its weak reference.
+        let mut removed_classes = Vec::with_capacity(dead_ids.len());
+        let mut removed_entries = Vec::with_capacity(dead_addresses.len());
+        let mut tables = self.lock(py);
+        for (id, class) in &dead_ids {
+            if tables.by_id.get(id).is_some_and(|found| found.is(class)) {
+                removed_classes.extend(tables.by_id.remove(id));
+            }
+        }
+        for (address, class) in &dead_addresses {
+            if tables.by_address.get(address).is_some_and(|found| found.class.is(class)) {
+                removed_entries.extend(tables.by_address.remove(address));
+            }
+        }
+        tables.sweep_at = FIRST_SWEEP.max(2 * tables.by_id.len().max(tables.by_address.len()));
+        drop(tables);
+    }
+}
+
+/// Does `reference` lead to `class` itself?
+fn leads_to<'py>(reference: &Bound<'py, PyWeakref>, class: &Bound<'py, PyAny>) -> bool {
+    reference.upgrade().is_some_and(|found| found.is(class))
+}
+
+fn weak_reference(class: &Bound<'_, PyAny>) -> PyResult<Py<PyWeakref>> {
+    Ok(PyWeakrefReference::new(class)?.into_any().cast_into::<PyWeakref>()?.unbind())
+}
+
+/// A random id, written as `uuid.uuid4().hex` writes one: 32 hexadecimal digits with the version and variant bits set.
+///
+/// Ids are random, not derived from the class: two classes that one factory made may be equal in everything and are two
+/// classes all the same.
+fn fresh_id(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
+    let random = Runtime::get(py).urandom.bind(py).call1((16,))?.cast_into::<PyBytes>()?;
+    let mut bytes: [u8; 16] = random.extract()?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    Ok(PyString::new(py, &format!("{:032x}", u128::from_be_bytes(bytes))))
+}
+
+/// The process's tracker.
+pub(crate) fn tracker(py: Python<'_>) -> &'static ClassTracker {
+    &Runtime::get(py).state.classes
+}
+
+/// The id under which a class (or a type variable) travels by value, a fresh one if it has none yet.
+#[pyfunction]
+#[pyo3(name = "_get_or_create_tracker_id")]
+pub(crate) fn get_or_create_tracker_id<'py>(class_def: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+    tracker(class_def.py()).tracker_id(class_def)
+}
+
+/// The class already known under an id; if there is none, the given class, which is known under that id from here on.
+///
+/// Without an id (None) nothing is looked up and nothing is remembered.
+#[pyfunction]
+#[pyo3(name = "_lookup_class_or_track", signature = (class_tracker_id, class_def))]
+pub(crate) fn lookup_class_or_track<'py>(
+    class_tracker_id: Option<Bound<'py, PyString>>,
+    class_def: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    tracker(class_def.py()).lookup_or_track(class_tracker_id.as_ref(), class_def)
+}

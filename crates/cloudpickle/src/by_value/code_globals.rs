@@ -1,0 +1,85 @@
+//! The global names that code uses: what of a function's globals has to travel with it.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCode, PyDict, PyTuple};
+use python_objects::compat::code::LOAD_GLOBAL_SHIFT;
+
+use crate::runtime::Runtime;
+
+/// The numbers of the opcodes that name a global, in the running interpreter.
+pub(crate) struct GlobalOpcodes {
+    load: u8,
+    store: u8,
+    delete: u8,
+    extended_arg: u8,
+}
+
+impl GlobalOpcodes {
+    /// Reads them from the module `opcode`.
+    pub(crate) fn look_up(py: Python<'_>) -> PyResult<Self> {
+        let opmap = py.import(intern!(py, "opcode"))?.getattr(intern!(py, "opmap"))?;
+        let number = |name| opmap.get_item(name)?.extract::<u8>();
+        Ok(Self {
+            load: number("LOAD_GLOBAL")?,
+            store: number("STORE_GLOBAL")?,
+            delete: number("DELETE_GLOBAL")?,
+            extended_arg: number("EXTENDED_ARG")?,
+        })
+    }
+}
+
+/// The names of all globals that `code`, or a function defined in it, reads, sets or deletes.
+///
+/// Returned as the keys of a dict, in the order of their first use: a set would make the bytes of a pickle depend on the
+/// hash seed.
+pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
+    let names = PyDict::new(code.py());
+    collect(code, &names)?;
+    Ok(names)
+}
+
+/// `_extract_code_globals`, which upstream's tests and users import.
+#[pyfunction]
+#[pyo3(name = "_extract_code_globals")]
+pub(crate) fn extract_code_globals<'py>(co: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
+    global_names(co)
+}
+
+fn collect<'py>(code: &Bound<'py, PyCode>, names: &Bound<'py, PyDict>) -> PyResult<()> {
+    let py = code.py();
+    // Code nested in code nested in code…, on a stack of its own: generated code may nest deeply.
+    let mut pending = vec![code.clone()];
+    while let Some(code) = pending.pop() {
+        let instructions = code.getattr(intern!(py, "co_code"))?.cast_into::<PyBytes>()?;
+        let co_names = code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
+        for index in global_indexes(instructions.as_bytes(), &Runtime::get(py).state.global_opcodes) {
+            names.set_item(co_names.get_borrowed_item(index)?, py.None())?;
+        }
+        let constants = code.getattr(intern!(py, "co_consts"))?.cast_into::<PyTuple>()?;
+        // The first nested function is the next to be read.
+        let nested = constants.iter_borrowed().rev();
+        pending.extend(nested.filter_map(|constant| constant.cast_exact::<PyCode>().ok().map(|code| (*code).clone())));
+    }
+    Ok(())
+}
+
+/// The indexes into `co_names` of the globals that the instructions name.
+///
+/// Instructions are pairs of bytes, opcode and argument; EXTENDED_ARG prefixes the argument of the next one. Inline caches
+/// (3.11) follow their instruction as CACHE with argument 0 in `co_code`, and name nothing.
+fn global_indexes<'a>(instructions: &'a [u8], opcodes: &'a GlobalOpcodes) -> impl Iterator<Item = usize> + 'a {
+    let mut extension = 0usize;
+    instructions.chunks_exact(2).filter_map(move |instruction| {
+        let opcode = instruction[0];
+        let argument = extension << 8 | usize::from(instruction[1]);
+        extension = if opcode == opcodes.extended_arg { argument } else { 0 };
+        if opcode == opcodes.load {
+            Some(argument >> LOAD_GLOBAL_SHIFT)
+        } else if opcode == opcodes.store || opcode == opcodes.delete {
+            Some(argument)
+        } else {
+            None
+        }
+    })
+}

@@ -1,0 +1,211 @@
+//! Can an object be found by importing the module it says it comes from? Then its name is enough.
+
+use pyo3::exceptions::{PyAttributeError, PyException, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule, PyString, PyType};
+
+use super::registry;
+use crate::runtime::Runtime;
+
+/// The part of a qualified name that stands for a function's local variables, where nothing can be found.
+const LOCALS: &str = "<locals>";
+
+/// Should a function, class or module be written as a reference?
+///
+/// # Errors
+/// `TypeError` for anything else, and what looking the object up in its module raises.
+pub(crate) fn by_reference(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    by_reference_under(obj, None)
+}
+
+/// [`by_reference`] for an object that is known by another name than its own.
+fn by_reference_under<'py>(obj: &Bound<'py, PyAny>, name: Option<&Bound<'py, PyAny>>) -> PyResult<bool> {
+    let py = obj.py();
+    if obj.is_instance_of::<PyType>() || obj.get_type().is(&Runtime::get(py).function_type) {
+        return match importable(obj, name)? {
+            Some((module, _)) => Ok(!registry::is_registered(&module)?),
+            None => Ok(false),
+        };
+    }
+    if obj.is_instance(Runtime::get(py).module_type.bind(py))? {
+        // A module that is in `sys.modules` is taken to have come there by an import.
+        return Ok(!registry::is_registered(obj)? && sys_modules(py)?.contains(obj.getattr(intern!(py, "__name__"))?)?);
+    }
+    Err(PyTypeError::new_err(format!(
+        "cannot check importability of {} instances",
+        obj.get_type().name()?.to_string_lossy()
+    )))
+}
+
+/// The imported module in which `obj` is found, and the dotted name under which it is found there; None if it is not.
+///
+/// The name is `name`, or the object's `__qualname__`, or its `__name__`. Nothing in `__main__` counts as importable:
+/// every process has another one.
+///
+/// # Errors
+/// What the lookup in the object's own module raises, except an `AttributeError`, which says that it is not there.
+pub(crate) fn importable<'py>(
+    obj: &Bound<'py, PyAny>,
+    name: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    let py = obj.py();
+    let name = match name {
+        Some(name) => Some(name.clone()),
+        None => match attribute(obj, intern!(py, "__qualname__"))? {
+            Some(qualname) => Some(qualname),
+            None => attribute(obj, intern!(py, "__name__"))?,
+        },
+    };
+    // An object without a name is found nowhere.
+    let name = name.unwrap_or_else(|| py.None().into_bound(py));
+    let Some(module_name) = module_of(obj, &name)? else { return Ok(None) };
+    if module_name.cast::<PyString>().is_ok_and(|name| name == "__main__") {
+        return Ok(None);
+    }
+    let Some(module) = imported(&module_name)? else { return Ok(None) };
+    match find(&module, &name)? {
+        Some(found) if found.is(obj) => Ok(Some((module, name))),
+        _ => Ok(None),
+    }
+}
+
+/// The modules in which no object is looked for.
+const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"];
+
+/// The name of the module that `obj` says it comes from; if it does not say, of a module in which it is found.
+///
+/// The search passes over `__main__`, which is another module in every process, over `__mp_main__`, which is its alias in
+/// the children of `multiprocessing`, over this extension, whose functions are known as `cloudpickle.cloudpickle`'s, and
+/// over what is not a module. It walks a copy of `sys.modules`, which a lazy
+/// module's `__getattr__` or another thread may change meanwhile; what a lookup raises is no one's concern here.
+fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = obj.py();
+    if let Some(module_name) = attribute(obj, intern!(py, "__module__"))? {
+        return Ok(Some(module_name));
+    }
+    let modules = sys_modules(py)?.call_method0(intern!(py, "copy"))?;
+    for entry in modules.call_method0(intern!(py, "items"))?.try_iter()? {
+        let (module_name, module): (Bound<'_, PyAny>, Bound<'_, PyAny>) = entry?.extract()?;
+        if !module.is_instance_of::<PyModule>() {
+            continue;
+        }
+        if module_name.cast::<PyString>().is_ok_and(|name| PASSED_OVER.iter().any(|other| name == *other)) {
+            continue;
+        }
+        match find(&module, name) {
+            Ok(Some(found)) if found.is(obj) => return Ok(Some(module_name)),
+            Ok(_) => {}
+            Err(error) if error.is_instance_of::<PyException>(py) => {}
+            // KeyboardInterrupt and its like.
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// What stands under the dotted `name` in `object`; None if there is no such attribute, or the name is no string, or it
+/// leads through a function's `<locals>`.
+fn find<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Ok(name) = name.cast::<PyString>() else { return Ok(None) };
+    let Ok(text) = name.to_str() else {
+        // Lone surrogates: legal in an attribute's name, and no identifier has them.
+        return object.getattr_opt(name);
+    };
+    if !text.contains('.') {
+        return if text == LOCALS { Ok(None) } else { object.getattr_opt(name) };
+    }
+    if text.split('.').any(|part| part == LOCALS) {
+        return Ok(None);
+    }
+    let mut object = object.clone();
+    for part in text.split('.') {
+        match object.getattr_opt(part)? {
+            Some(found) => object = found,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(object))
+}
+
+/// `getattr(object, name, None)`, with None for "it is None" as well.
+fn attribute<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(object.getattr_opt(name)?.filter(|value| !value.is_none()))
+}
+
+/// `sys.modules`, which a program may replace.
+pub(crate) fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Runtime::get(py).sys.bind(py).getattr(intern!(py, "modules"))
+}
+
+/// `sys.modules.get(name)`, with None for an entry that is None as well: an import that is blocked.
+fn imported<'py>(name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let modules = sys_modules(name.py())?;
+    let found = match modules.cast_exact::<PyDict>() {
+        Ok(modules) => modules.get_item(name)?,
+        Err(_) => Some(modules.call_method1(intern!(name.py(), "get"), (name,))?),
+    };
+    Ok(found.filter(|module| !module.is_none()))
+}
+
+/// What stands under a dotted name in an object.
+///
+/// Raises:
+///     `AttributeError`: there is nothing under that name, or the name leads into a function's local variables.
+#[pyfunction]
+#[pyo3(name = "_getattribute")]
+pub(crate) fn getattribute<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    match find(obj, name)? {
+        Some(found) => Ok(found),
+        None => Err(PyAttributeError::new_err(format!(
+            "Can't get {}attribute {} on {}",
+            if name.to_string_lossy().split('.').any(|part| part == LOCALS) { "local " } else { "" },
+            name.repr()?.to_string_lossy(),
+            obj.repr()?.to_string_lossy()
+        ))),
+    }
+}
+
+/// The name of the module an object belongs to, or None.
+///
+/// It is the object's `__module__`, or else the name of an imported module in which the object is found under `name`.
+/// Unlike `pickle.whichmodule`, an object that is found nowhere is not taken to be in `__main__`, and errors that
+/// modules raise when they are looked into are ignored.
+#[pyfunction]
+#[pyo3(name = "_whichmodule")]
+pub(crate) fn whichmodule<'py>(
+    obj: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    module_of(obj, name)
+}
+
+/// The imported module in which an object is found and the name under which it is found there, or None.
+#[pyfunction]
+#[pyo3(name = "_lookup_module_and_qualname", signature = (obj, name = None))]
+pub(crate) fn lookup_module_and_qualname<'py>(
+    obj: &Bound<'py, PyAny>,
+    name: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    importable(obj, name)
+}
+
+/// Should a function, class or module be pickled as a reference to its name?
+///
+/// It should if importing its module gives access to it, and neither the module nor a package that contains it is
+/// registered with `register_pickle_by_value`.
+///
+/// Args:
+///     obj: a function, class or module.
+///     name: the name under which to look for it, its `__qualname__` by default.
+///
+/// Raises:
+///     `TypeError`: it is an object of another kind.
+#[pyfunction]
+#[pyo3(name = "_should_pickle_by_reference", signature = (obj, name = None))]
+pub(crate) fn should_pickle_by_reference<'py>(
+    obj: &Bound<'py, PyAny>,
+    name: Option<&Bound<'py, PyAny>>,
+) -> PyResult<bool> {
+    by_reference_under(obj, name)
+}

@@ -1,0 +1,55 @@
+//! The submodules that code reaches through a package: `import a.b` binds only `a`, and `a.b` has to be imported on the
+//! other side too.
+
+use std::collections::VecDeque;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
+
+use crate::by_value::lookup;
+
+/// The imported submodules of `packages` that code with these `co_names` may be using: those all of whose names below
+/// the package occur in the code.
+///
+/// Looked up name by name: walking `sys.modules`, which has thousands of entries, is what made this slow upstream.
+pub(crate) fn imported_submodules<'py>(
+    co_names: &Bound<'py, PyTuple>,
+    packages: impl Iterator<Item = Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let py = co_names.py();
+    let found = PyList::empty(py);
+    let mut sys_modules = None;
+    for package in packages {
+        let Ok(package) = package.cast::<PyModule>() else { continue };
+        // A module without a package of its own has no submodules.
+        let dict = package.dict();
+        if !dict.get_item(intern!(py, "__package__"))?.is_some_and(|name| name.is_truthy().unwrap_or(false)) {
+            continue;
+        }
+        let Ok(name) = package.getattr(intern!(py, "__name__"))?.cast_into::<PyString>() else { continue };
+        let sys_modules = match &sys_modules {
+            Some(modules) => modules,
+            None => sys_modules.insert(lookup::sys_modules(py)?),
+        };
+        let mut prefixes = VecDeque::from([name.to_str()?.to_owned()]);
+        while let Some(prefix) = prefixes.pop_front() {
+            for attribute in co_names.iter_borrowed() {
+                let name = format!("{prefix}.{}", attribute.cast::<PyString>()?.to_str()?);
+                if let Some(submodule) = get(sys_modules, &name)? {
+                    found.append(submodule)?;
+                    prefixes.push_back(name);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The entry of `sys.modules`, which somebody may have replaced by another mapping.
+fn get<'py>(sys_modules: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match sys_modules.cast::<PyDict>() {
+        Ok(dict) => dict.get_item(name),
+        Err(_) => Ok(sys_modules.get_item(name).ok()),
+    }
+}

@@ -1,0 +1,71 @@
+//! The globals that shipped functions will have: one dict per namespace they come from.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Namespace of origin to the dict that travels in its place.
+///
+/// Functions that share `__globals__` here must share it after loading. They do if one pickler writes them, because then
+/// the same dict object stands for their namespace, and the memo does the rest.
+///
+/// A `reducer_override` of Python code comes back here in the middle of a dump, by `super().reducer_override`; hence the
+/// lock, which is never held while Python code runs.
+#[derive(Default)]
+pub(crate) struct BaseGlobals {
+    /// By the address of the namespace, which is kept alive so that its address is not given to another.
+    by_origin: Mutex<HashMap<usize, Travelling>>,
+}
+
+struct Travelling {
+    origin: Py<PyDict>,
+    base: Py<PyDict>,
+}
+
+impl BaseGlobals {
+    /// The dict that travels in place of `globals`: at first only what relative imports inside the function need.
+    pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+        let py = globals.py();
+        let address = globals.as_ptr() as usize;
+        if let Some(travelling) = self.lock().get(&address) {
+            return Ok(travelling.base.bind(py).clone());
+        }
+        let base = PyDict::new(py);
+        for name in
+            [intern!(py, "__package__"), intern!(py, "__name__"), intern!(py, "__path__"), intern!(py, "__file__")]
+        {
+            if let Some(value) = globals.get_item(name)? {
+                base.set_item(name, value)?;
+            }
+        }
+        let travelling = Travelling { origin: globals.clone().unbind(), base: base.unbind() };
+        // Another thread may have been quicker; all must use the same dict.
+        let mut by_origin = self.lock();
+        Ok(by_origin.entry(address).or_insert(travelling).base.bind(py).clone())
+    }
+
+    /// Tells the garbage collector what is held here.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(by_origin) = self.by_origin.try_lock() {
+            for travelling in by_origin.values() {
+                visit.call(&travelling.origin)?;
+                visit.call(&travelling.base)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn clear(&self) {
+        let dropped = std::mem::take(&mut *self.lock());
+        drop(dropped);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Travelling>> {
+        self.by_origin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,405 @@
+//! One dump in progress: its loop and the order of decisions.
+//!
+//! There is no recursion. [`Engine::save`] writes an object whole, or returns the [`Frame`] of one that has parts; the
+//! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone, and an
+//! error finds the path to its object on that stack.
+
+use std::collections::HashSet;
+
+use pickle_format::{Encoder, FormatError, Opcode, Protocol};
+use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
+use python_objects::kind::Kind;
+
+use super::BaseGlobals;
+use super::endless::{EndlessGuard, Level};
+use super::hooks::{Hooks, ReducerOverride};
+use super::memo::Memo;
+use super::output::Output;
+use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
+use super::save_global::GlobalFrame;
+use super::save_reduce::{ItemsFrame, ReductionFrame};
+use crate::reduce::reduction::{Reduction, type_name};
+use crate::reduce::{class, function};
+use crate::runtime::Runtime;
+
+/// The settings of one dump.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) protocol: Protocol,
+    /// Whether protocols 0 to 2 name modules as Python 2 did.
+    pub(crate) fix_imports: bool,
+    /// `Pickler.bin`: whether values are written in binary opcodes. Usually what the protocol says.
+    pub(crate) binary: bool,
+    /// `Pickler.fast`: no memo.
+    pub(crate) fast: bool,
+}
+
+/// One dump in progress.
+pub(super) struct Engine<'py, 's> {
+    pub(super) py: Python<'py>,
+    pub(super) runtime: &'static Runtime,
+    pub(super) settings: Settings,
+    pub(super) encoder: Encoder,
+    pub(super) output: Output<'py>,
+    pub(super) hooks: Hooks<'py>,
+    memo: &'s mut Memo,
+    base_globals: &'s BaseGlobals,
+    pub(super) endless: EndlessGuard,
+    /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
+    in_progress: HashSet<usize>,
+    /// Above this length the buffer is handed to the file even without frames.
+    flush_above: usize,
+}
+
+/// The result of saving an object, or of resuming a frame.
+pub(super) enum Saved<'py> {
+    /// It is written.
+    Done,
+    /// Its parts are still to be written: this frame is to be resumed until it is done.
+    Enter(Frame<'py>),
+}
+
+/// A suspended object.
+pub(super) enum Frame<'py> {
+    Tuple(TupleFrame<'py>),
+    List(ListFrame<'py>),
+    Dict(DictFrame<'py>),
+    Set(SetFrame<'py>),
+    FrozenSet(FrozenSetFrame<'py>),
+    Global(Box<GlobalFrame<'py>>),
+    Reduction(Box<ReductionFrame<'py>>),
+    Items(Box<ItemsFrame<'py>>),
+    PersistentId(PersistentIdFrame<'py>),
+}
+
+impl<'py> Frame<'py> {
+    /// Goes on to the next part that needs a frame of its own, or to the end.
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        match self {
+            Frame::Tuple(frame) => frame.resume(engine),
+            Frame::List(frame) => frame.resume(engine),
+            Frame::Dict(frame) => frame.resume(engine),
+            Frame::Set(frame) => frame.resume(engine),
+            Frame::FrozenSet(frame) => frame.resume(engine),
+            Frame::Global(frame) => frame.resume(engine),
+            Frame::Reduction(frame) => frame.resume(engine),
+            Frame::Items(frame) => frame.resume(engine),
+            Frame::PersistentId(frame) => frame.resume(engine),
+        }
+    }
+
+    /// The object that is being written, if it is one that can be part of a cycle.
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        match self {
+            Frame::Tuple(frame) => Some(frame.tuple.as_any()),
+            Frame::List(frame) => Some(frame.list.as_any()),
+            Frame::Dict(frame) => Some(frame.dict.as_any()),
+            Frame::Set(frame) => Some(frame.set.as_any()),
+            Frame::FrozenSet(frame) => Some(frame.set.as_any()),
+            Frame::Reduction(frame) => frame.obj.as_ref(),
+            Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+        }
+    }
+}
+
+/// An id from `persistent_id`: the id, then BINPERSID.
+pub(super) struct PersistentIdFrame<'py> {
+    /// Taken when its writing begins.
+    id: Option<Bound<'py, PyAny>>,
+    level: Level,
+}
+
+impl<'py> PersistentIdFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        // The hook is not asked about the id itself, though it is about the id's parts.
+        if let Some(id) = self.id.take()
+            && let Saved::Enter(frame) = engine.save_object(&id)?
+        {
+            return Ok(Saved::Enter(frame));
+        }
+        engine.encoder.op(Opcode::BinPersId);
+        engine.endless.leave(self.level);
+        Ok(Saved::Done)
+    }
+}
+
+/// Saves a part of a frame; if the part has a frame of its own, suspends the present one.
+macro_rules! save_part {
+    ($engine:expr, $part:expr) => {
+        if let Saved::Enter(frame) = $engine.save($part)? {
+            return Ok(Saved::Enter(frame));
+        }
+    };
+}
+pub(super) use save_part;
+
+impl<'py, 's> Engine<'py, 's> {
+    pub(super) fn new(
+        py: Python<'py>,
+        settings: Settings,
+        output: Output<'py>,
+        hooks: Hooks<'py>,
+        memo: &'s mut Memo,
+        base_globals: &'s BaseGlobals,
+    ) -> Self {
+        let mut encoder = Encoder::new(settings.protocol);
+        encoder.set_binary(settings.binary);
+        let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
+        Self {
+            py,
+            runtime: Runtime::get(py),
+            settings,
+            encoder,
+            output,
+            hooks,
+            memo,
+            base_globals,
+            endless: EndlessGuard::default(),
+            in_progress: HashSet::new(),
+            flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
+        }
+    }
+
+    /// Writes one whole pickle of `obj`. With [`Output::Memory`], its bytes are in the encoder afterwards.
+    pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.encoder.start();
+        self.save_whole(obj).map_err(|error| self.explained(error))?;
+        self.encoder.finish();
+        self.output.flush(self.py, &mut self.encoder)
+    }
+
+    fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        match self.save(obj)? {
+            Saved::Done => Ok(()),
+            Saved::Enter(frame) => self.run(frame),
+        }
+    }
+
+    /// Every exception passes as it is, except that where user code ran into the recursion limit upstream raises a
+    /// `PicklingError`; the one raised here is a `RecursionError` as well.
+    #[cold]
+    fn explained(&self, error: PyErr) -> PyErr {
+        let py = self.py;
+        if !error.get_type(py).is(py.get_type::<PyRecursionError>()) {
+            return error;
+        }
+        let message =
+            "Could not pickle object: deep recursion in the object's own code, see the exception above".into();
+        let explained = self.runtime.deep_recursion_error(py, message);
+        explained.set_cause(py, Some(error));
+        explained
+    }
+
+    /// The loop: resumes frames until the first one is done.
+    fn run(&mut self, first: Frame<'py>) -> PyResult<()> {
+        let mut suspended: Vec<Frame<'py>> = Vec::new();
+        let mut current = first;
+        self.entered(&current)?;
+        loop {
+            match current.resume(self)? {
+                Saved::Enter(part) => {
+                    self.entered(&part)?;
+                    suspended.push(std::mem::replace(&mut current, part));
+                }
+                Saved::Done => {
+                    self.left(&current);
+                    match suspended.pop() {
+                        Some(frame) => current = frame,
+                        None => return Ok(()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// In fast mode, refuses an object whose frame is already on the stack: it would be written for ever.
+    fn entered(&mut self, frame: &Frame<'py>) -> PyResult<()> {
+        if self.settings.fast
+            && let Some(obj) = frame.object()
+            && !self.in_progress.insert(obj.as_ptr() as usize)
+        {
+            return Err(PyValueError::new_err(format!(
+                "fast mode: can't pickle cyclic objects including object type {} at {:p}",
+                type_name(&obj.get_type()),
+                obj.as_ptr()
+            )));
+        }
+        Ok(())
+    }
+
+    fn left(&mut self, frame: &Frame<'py>) {
+        if self.settings.fast
+            && let Some(obj) = frame.object()
+        {
+            self.in_progress.remove(&(obj.as_ptr() as usize));
+        }
+    }
+
+    /// Saves `obj`, or begins to.
+    #[inline]
+    pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        if self.encoder.boundary() || self.encoder.len() > self.flush_above {
+            self.output.flush(self.py, &mut self.encoder)?;
+        }
+        if self.hooks.persistent_id.is_some()
+            && let Some(saved) = self.save_persistent_id(obj)?
+        {
+            return Ok(saved);
+        }
+        self.save_object(obj)
+    }
+
+    /// Saves `obj` without asking `persistent_id`. The order of decisions is the C pickler's.
+    fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let kind = Kind::of(obj);
+        // Atoms are not in the memo.
+        match kind {
+            Kind::None => {
+                self.encoder.none();
+                return Ok(Saved::Done);
+            }
+            Kind::Bool => return self.save_bool(obj),
+            Kind::Int => return self.save_int(obj),
+            Kind::Float => return self.save_float(obj),
+            _ => {}
+        }
+        if let Some(index) = self.memo.get(obj) {
+            self.memo_fetch(index)?;
+            return Ok(Saved::Done);
+        }
+        match kind {
+            Kind::Str => self.save_str(obj),
+            Kind::Bytes => self.save_bytes(obj),
+            Kind::Tuple => self.save_tuple(obj),
+            Kind::Dict => self.save_dict(obj),
+            Kind::List => self.save_list(obj),
+            Kind::Set => self.save_set(obj),
+            Kind::FrozenSet => self.save_frozenset(obj),
+            Kind::ByteArray => self.save_bytearray(obj),
+            _ if obj.get_type().is(&self.runtime.pickle_buffer_type) => self.save_picklebuffer(obj),
+            _ => self.save_by_reduction(obj),
+        }
+    }
+
+    /// An object without opcodes of its own: who reduces it?
+    fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        match &self.hooks.reducer_override {
+            ReducerOverride::Native => {
+                if let Some(reduction) = native_reduction(obj, self.base_globals)? {
+                    return self.save_reduction(reduction, Some(obj));
+                }
+            }
+            ReducerOverride::Method(method) => {
+                let value = method.call1((obj,))?;
+                if !value.is(py.NotImplemented()) {
+                    return self.save_reduce_value(&value, obj);
+                }
+            }
+        }
+        let ty = obj.get_type();
+        if ty.is(&self.runtime.type_type) {
+            return self.save_type(obj);
+        }
+        if obj.is_exact_instance_of::<PyFunction>() {
+            return self.save_global(obj, None);
+        }
+        let value = if let Some(reducer) = self.hooks.reducer_for(&ty)? {
+            reducer.call1((obj,))?
+        } else if obj.is_instance_of::<PyType>() {
+            return self.save_global(obj, None);
+        } else if let Some(reduce_ex) = obj.getattr_opt(intern!(py, "__reduce_ex__"))? {
+            reduce_ex.call1((self.settings.protocol.number(),))?
+        } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {
+            reduce.call0()?
+        } else {
+            let message = format!("can't pickle '{}' object: {}", type_name(&ty), obj.repr()?);
+            return Err(self.runtime.pickling_error(py, message));
+        };
+        self.save_reduce_value(&value, obj)
+    }
+
+    /// What a reducer of Python code returned: the name of a global, or a reduce tuple.
+    fn save_reduce_value(&mut self, value: &Bound<'py, PyAny>, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        if let Ok(name) = value.cast::<PyString>() {
+            self.save_global(obj, Some(name))
+        } else if let Ok(tuple) = value.cast::<PyTuple>() {
+            self.save_reduction(Reduction::from_tuple(tuple)?, Some(obj))
+        } else {
+            Err(self.runtime.pickling_error(self.py, "__reduce__ must return a string or tuple".into()))
+        }
+    }
+
+    /// Writes the id that the hook gives for `obj`, if it gives one.
+    fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved<'py>>> {
+        let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
+        let id = hook.call1((obj,))?;
+        if id.is_none() {
+            return Ok(None);
+        }
+        if !self.settings.binary {
+            let text = id.str()?;
+            let text = text.to_str().ok().filter(|text| text.is_ascii());
+            let Some(text) = text else {
+                let message = "persistent IDs in protocol 0 must be ASCII strings".into();
+                return Err(self.runtime.pickling_error(self.py, message));
+            };
+            self.encoder.persistent_id_text(text.as_bytes());
+            return Ok(Some(Saved::Done));
+        }
+        let level = self.endless.enter(&id)?;
+        Ok(Some(Saved::Enter(Frame::PersistentId(PersistentIdFrame { id: Some(id), level }))))
+    }
+
+    /// The memo's index of `obj`, if it has one.
+    #[inline]
+    pub(super) fn memo_get(&self, obj: &Bound<'py, PyAny>) -> Option<usize> {
+        self.memo.get(obj)
+    }
+
+    /// Writes a reference to what the memo has under `index`.
+    #[inline]
+    pub(super) fn memo_fetch(&mut self, index: usize) -> PyResult<()> {
+        self.encoder.get(index).map_err(|error| self.refused(error))
+    }
+
+    /// Remembers `obj`, whose opcodes were just written.
+    #[inline]
+    pub(super) fn memo_put(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        if self.settings.fast {
+            return Ok(());
+        }
+        let index = self.memo.put(obj);
+        self.encoder.memoize(index).map_err(|error| self.refused(error))
+    }
+
+    /// A limit of the format, as the exception that `pickle` raises for it.
+    #[cold]
+    pub(super) fn refused(&self, error: FormatError) -> PyErr {
+        match error {
+            FormatError::TooLarge { .. } => PyOverflowError::new_err(error.to_string()),
+            FormatError::MemoTooLarge { .. } | FormatError::NotRepresentable { .. } => {
+                self.runtime.pickling_error(self.py, error.to_string())
+            }
+        }
+    }
+}
+
+/// The reduction of a function or class that travels by value; `None` for everything else.
+///
+/// The Rust half of `Pickler.reducer_override`.
+pub(super) fn native_reduction<'py>(
+    obj: &Bound<'py, PyAny>,
+    base_globals: &BaseGlobals,
+) -> PyResult<Option<Reduction<'py>>> {
+    if let Ok(class) = obj.cast::<PyType>() {
+        class::class_reduction(class)
+    } else if let Ok(function) = obj.cast_exact::<PyFunction>() {
+        function::function_reduction(function, base_globals)
+    } else {
+        Ok(None)
+    }
+}

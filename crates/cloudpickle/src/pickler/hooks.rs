@@ -1,0 +1,120 @@
+//! What users hang into a pickler: `persistent_id`, `reducer_override`, `dispatch_table`, `buffer_callback`.
+
+use pyo3::exceptions::{PyKeyError, PyTypeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+use crate::runtime::{self, Runtime};
+
+/// The hooks of one dump.
+pub(super) struct Hooks<'py> {
+    /// Asked for every object, first of all.
+    pub(super) persistent_id: Option<Bound<'py, PyAny>>,
+    pub(super) reducer_override: ReducerOverride<'py>,
+    pub(super) dispatch_table: DispatchTable<'py>,
+    /// Takes the buffers that travel out of band.
+    pub(super) buffer_callback: Option<Bound<'py, PyAny>>,
+}
+
+/// Who reduces functions and classes.
+pub(super) enum ReducerOverride<'py> {
+    /// `Pickler.reducer_override`, whose Rust half the engine calls directly.
+    Native,
+    /// A subclass's or an instance's own; it may call `super().reducer_override`.
+    Method(Bound<'py, PyAny>),
+}
+
+/// Where reducers are looked up by type.
+pub(super) enum DispatchTable<'py> {
+    /// `Pickler.dispatch_table`: the table of the class, then `copyreg`'s.
+    Default,
+    /// What an instance or a subclass put in its place.
+    Custom(Bound<'py, PyAny>),
+}
+
+impl<'py> Hooks<'py> {
+    /// The hooks of `cloudpickle.dumps` and `dump`.
+    pub(super) fn plain(buffer_callback: Option<Bound<'py, PyAny>>) -> Self {
+        Self {
+            persistent_id: None,
+            reducer_override: ReducerOverride::Native,
+            dispatch_table: DispatchTable::Default,
+            buffer_callback,
+        }
+    }
+
+    /// The hooks of an instance of `Pickler`, or of a subclass, as they are when its dump begins.
+    pub(super) fn of_pickler(
+        pickler: &Bound<'py, PyAny>,
+        buffer_callback: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let py = pickler.py();
+        let runtime = Runtime::get(py);
+        let reducer_override = pickler.getattr(intern!(py, "reducer_override"))?;
+        let native = match reducer_override.getattr_opt(intern!(py, "__func__"))? {
+            Some(function) => function.is(runtime::pickler_class(py)?.getattr(intern!(py, "reducer_override"))?),
+            None => false,
+        };
+        let dispatch_table = pickler.getattr(intern!(py, "dispatch_table"))?;
+        Ok(Self {
+            persistent_id: persistent_id(pickler)?,
+            reducer_override: if native { ReducerOverride::Native } else { ReducerOverride::Method(reducer_override) },
+            dispatch_table: if dispatch_table.is(&runtime.state.dispatch_table) {
+                DispatchTable::Default
+            } else {
+                DispatchTable::Custom(dispatch_table)
+            },
+            buffer_callback,
+        })
+    }
+
+    /// The reducer registered for `ty`, if any.
+    pub(super) fn reducer_for(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = ty.py();
+        let found = match &self.dispatch_table {
+            DispatchTable::Default => {
+                let runtime = Runtime::get(py);
+                match runtime.state.reducers.bind(py).get_item(ty) {
+                    Ok(None) => runtime.copyreg_dispatch_table.bind(py).get_item(ty),
+                    found => found,
+                }
+            }
+            DispatchTable::Custom(table) => match table.get_item(ty) {
+                Err(error) if error.is_instance_of::<PyKeyError>(py) => Ok(None),
+                found => found.map(Some),
+            },
+        };
+        match found {
+            // A class whose metaclass is not hashable cannot be a key of the table, so it is not in there.
+            Err(error) if error.is_instance_of::<PyTypeError>(py) && ty.hash().is_err() => Ok(None),
+            found => found,
+        }
+    }
+}
+
+/// `pickler.persistent_id`, unless it is the base class's, which never has an id to give.
+fn persistent_id<'py>(pickler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = pickler.py();
+    let name = intern!(py, "persistent_id");
+    let Some(found) = pickler.getattr_opt(name)? else { return Ok(None) };
+    let base = Runtime::get(py).pickle_pickler.bind(py).getattr_opt(name)?;
+    let of_class = pickler.get_type().getattr_opt(name)?;
+    let inherited = match (&of_class, &base) {
+        (Some(of_class), Some(base)) => of_class.is(base),
+        (None, None) => true,
+        _ => false,
+    };
+    if !inherited {
+        return Ok(Some(found));
+    }
+    // Up to 3.12 the base class has a slot that is either filled by the user or raises AttributeError. Since 3.13 it has
+    // a method that returns None, of which `found` is the bound form unless the instance has its own.
+    let bound_to_pickler = match found.getattr_opt(intern!(py, "__self__"))? {
+        Some(owner) => owner.is(pickler),
+        None => false,
+    };
+    let is_method_of_base =
+        bound_to_pickler && found.getattr_opt(intern!(py, "__name__"))?.is_some_and(|n| n.eq(name).unwrap_or(false));
+    Ok((!is_method_of_base).then_some(found))
+}

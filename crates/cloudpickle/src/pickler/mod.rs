@@ -1,0 +1,23 @@
+//! Object to bytes.
+//!
+//! - [`engine`]: one dump in progress, its loop, the order of decisions.
+//! - [`memo`]: which objects the pickle already holds.
+//! - [`hooks`]: what users hang into a pickler.
+//! - [`output`]: one `bytes` object, or a file.
+//! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
+//! - [`endless`]: telling data that is deep from data that never ends.
+//! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
+
+mod base_globals;
+mod endless;
+mod engine;
+mod hooks;
+mod memo;
+mod output;
+pub(crate) mod python_api;
+mod save_atom;
+mod save_container;
+mod save_global;
+mod save_reduce;
+
+pub(crate) use base_globals::BaseGlobals;

@@ -1,0 +1,263 @@
+//! `dumps`, `dump`, and the native half of the class `Pickler`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pickle_format::Protocol;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use super::BaseGlobals;
+use super::engine::{self, Engine, Settings};
+use super::hooks::Hooks;
+use super::memo::Memo;
+use super::output::Output;
+use crate::runtime::Runtime;
+
+/// Serialize `obj` to a bytes object.
+///
+/// Args:
+///     obj: any object. Functions and classes that cannot be imported elsewhere travel by value.
+///     protocol: 0 to 5, negative for the highest; None is `DEFAULT_PROTOCOL`, the highest.
+///     buffer_callback: called with each `pickle.PickleBuffer`; if it returns a false value, the buffer's data stays
+///         out of the result, and whoever loads it passes the buffers to `loads(..., buffers=)`.
+///     fix_imports: whether protocols 0 to 2 name modules as Python 2 did.
+///
+/// Returns:
+///     A pickle, which plain `pickle.loads` loads where some `cloudpickle` is installed.
+///
+/// Raises:
+///     PicklingError, TypeError: something in `obj` cannot be pickled.
+///     ValueError: there is no such protocol, or it cannot have out-of-band buffers.
+#[pyfunction]
+#[pyo3(signature = (obj, protocol = None, buffer_callback = None, *, fix_imports = true))]
+pub(crate) fn dumps<'py>(
+    obj: &Bound<'py, PyAny>,
+    protocol: Option<&Bound<'py, PyAny>>,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+    fix_imports: bool,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = obj.py();
+    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+    let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    let hooks = Hooks::plain(buffer_callback);
+    let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, &base_globals);
+    engine.dump(obj)?;
+    Ok(PyBytes::new(py, engine.encoder.written()))
+}
+
+/// Serialize `obj` into `file`, which needs a `write` method that takes bytes.
+///
+/// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are. The other
+/// arguments and the exceptions are those of `dumps`. If an exception is raised, what was written is no whole pickle.
+#[pyfunction]
+#[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true))]
+pub(crate) fn dump<'py>(
+    obj: &Bound<'py, PyAny>,
+    file: &Bound<'py, PyAny>,
+    protocol: Option<&Bound<'py, PyAny>>,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+    fix_imports: bool,
+) -> PyResult<()> {
+    let py = obj.py();
+    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+    let Some(write) = file.getattr_opt(intern!(py, "write"))? else {
+        return Err(PyTypeError::new_err("file must have a 'write' attribute"));
+    };
+    let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    let hooks = Hooks::plain(buffer_callback);
+    Engine::new(py, settings, Output::File(write), hooks, &mut memo, &base_globals).dump(obj)
+}
+
+impl Settings {
+    /// Checks the arguments as `pickle` does, and with its messages.
+    fn new(protocol: Option<&Bound<'_, PyAny>>, fix_imports: bool, out_of_band: bool) -> PyResult<Self> {
+        let protocol = match protocol {
+            None => Protocol::HIGHEST,
+            Some(protocol) => match protocol.extract::<i64>()? {
+                ..0 => Protocol::HIGHEST,
+                number => u8::try_from(number).ok().and_then(Protocol::from_number).ok_or_else(|| {
+                    let highest = Protocol::HIGHEST.number();
+                    PyValueError::new_err(format!("pickle protocol must be <= {highest}"))
+                })?,
+            },
+        };
+        if out_of_band && !protocol.has_buffers() {
+            return Err(PyValueError::new_err("buffer_callback needs protocol >= 5"));
+        }
+        Ok(Self { protocol, fix_imports, binary: protocol.is_binary(), fast: false })
+    }
+}
+
+/// The native half of a `Pickler`: its file, its settings, and what its dumps share.
+#[pyclass(frozen, module = "cloudpickle._native")]
+pub(crate) struct PicklerCore {
+    settings: Settings,
+    write: Py<PyAny>,
+    buffer_callback: Option<Py<PyAny>>,
+    base_globals: BaseGlobals,
+    /// Taken out while a dump is in progress: a hook that comes back to this pickler finds nothing rather than something
+    /// half done.
+    memo: Mutex<Option<Memo>>,
+}
+
+#[pymethods]
+impl PicklerCore {
+    #[new]
+    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true))]
+    fn new(
+        file: &Bound<'_, PyAny>,
+        protocol: Option<&Bound<'_, PyAny>>,
+        buffer_callback: Option<Bound<'_, PyAny>>,
+        fix_imports: bool,
+    ) -> PyResult<Self> {
+        let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+        let write = file.getattr(intern!(file.py(), "write"))?.unbind();
+        let buffer_callback = buffer_callback.map(Bound::unbind);
+        let memo = Mutex::new(Some(Memo::new()));
+        Ok(Self { settings, write, buffer_callback, base_globals: BaseGlobals::default(), memo })
+    }
+
+    /// Writes one pickle of `obj`, with the hooks that `pickler`, the Python half, has at this moment.
+    fn dump<'py>(&self, pickler: &Bound<'py, PyAny>, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = obj.py();
+        let mut settings = self.settings;
+        settings.fast = pickler.getattr(intern!(py, "fast"))?.is_truthy()?;
+        settings.binary = pickler.getattr(intern!(py, "bin"))?.is_truthy()?;
+        let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
+        let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
+        let output = Output::File(self.write.bind(py).clone());
+        let mut memo = MemoInUse::take(self)?;
+        Engine::new(py, settings, output, hooks, memo.get(), &self.base_globals).dump(obj)
+    }
+
+    /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
+    fn reduce<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = obj.py();
+        match engine::native_reduction(obj, &self.base_globals)? {
+            Some(reduction) => Ok(reduction.into_tuple(py)?.into_any()),
+            None => Ok(py.NotImplemented().into_bound(py)),
+        }
+    }
+
+    /// Forgets which objects were written.
+    fn clear_memo(&self) -> PyResult<()> {
+        let objects = MemoInUse::take(self)?.get().take_objects();
+        drop(objects);
+        Ok(())
+    }
+
+    /// `{id(object): (index, object)}`.
+    fn copy_memo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        MemoInUse::take(self)?.get().to_dict(py)
+    }
+
+    /// Takes over the memo of another pickler, or one in the form that `copy_memo` returns.
+    fn set_memo(&self, memo: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = memo.py();
+        let memo = if let Ok(proxy) = memo.cast::<PicklerMemoProxy>() {
+            MemoInUse::take(proxy.get().core.get())?.get().clone_ref(py)
+        } else if let Ok(dict) = memo.cast::<PyDict>() {
+            Memo::from_dict(dict)?
+        } else {
+            let found = crate::reduce::reduction::type_name(&memo.get_type());
+            let message = format!("'memo' attribute must be a PicklerMemoProxy object or dict, not {found}");
+            return Err(PyTypeError::new_err(message));
+        };
+        let old = std::mem::replace(MemoInUse::take(self)?.get(), memo);
+        drop(old);
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.write)?;
+        visit.call(&self.buffer_callback)?;
+        self.base_globals.traverse(&visit)?;
+        // During a dump the objects are reachable from the engine's stack and will not be collected.
+        if let Ok(memo) = self.memo.try_lock()
+            && let Some(memo) = &*memo
+        {
+            for object in memo.objects() {
+                visit.call(object)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        self.base_globals.clear();
+        let memo = self.lock().replace(Memo::new());
+        drop(memo);
+    }
+}
+
+impl PicklerCore {
+    fn lock(&self) -> MutexGuard<'_, Option<Memo>> {
+        // Held only to move the contents; a panic in between is not possible.
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The memo, while a dump has it. Goes back when this is dropped, also on an error.
+struct MemoInUse<'a> {
+    core: &'a PicklerCore,
+    memo: Option<Memo>,
+}
+
+impl<'a> MemoInUse<'a> {
+    /// # Errors
+    /// `RuntimeError` if a dump of the same pickler is in progress, in this thread or another.
+    fn take(core: &'a PicklerCore) -> PyResult<Self> {
+        match core.lock().take() {
+            Some(memo) => Ok(Self { core, memo: Some(memo) }),
+            None => Err(PyRuntimeError::new_err(
+                "this Pickler is in the middle of a dump; use another one inside its hooks and in other threads",
+            )),
+        }
+    }
+
+    fn get(&mut self) -> &mut Memo {
+        self.memo.get_or_insert_with(Memo::new)
+    }
+}
+
+impl Drop for MemoInUse<'_> {
+    fn drop(&mut self) {
+        *self.core.lock() = self.memo.take();
+    }
+}
+
+/// `Pickler.memo`: a view of what the pickler remembers.
+#[pyclass(frozen, module = "cloudpickle._native")]
+pub(crate) struct PicklerMemoProxy {
+    core: Py<PicklerCore>,
+}
+
+#[pymethods]
+impl PicklerMemoProxy {
+    #[new]
+    fn new(core: Py<PicklerCore>) -> Self {
+        Self { core }
+    }
+
+    /// Remove all items from memo.
+    fn clear(&self) -> PyResult<()> {
+        self.core.get().clear_memo()
+    }
+
+    /// Copy the memo to a new object.
+    fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.core.get().copy_memo(py)
+    }
+
+    /// A memo is pickled as the dict that `copy` returns.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        (Runtime::get(py).dict_type.bind(py), (self.copy(py)?,)).into_pyobject(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.core)
+    }
+}

@@ -1,0 +1,177 @@
+//! Numbers, strings, bytes and buffers.
+
+use pickle_format::{Opcode, Payload};
+use pyo3::exceptions::PyBufferError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFloatMethods, PyInt, PyString, PyTuple};
+use python_objects::{buffer, int, text};
+
+use super::engine::{Engine, Saved};
+use super::output::Output;
+use crate::reduce::reduction::Reduction;
+
+impl<'py> Engine<'py, '_> {
+    pub(super) fn save_bool(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        self.encoder.bool(obj.is_truthy()?);
+        Ok(Saved::Done)
+    }
+
+    #[inline]
+    pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let number = obj.cast::<PyInt>()?;
+        match int::as_i64(number) {
+            Some(value) => self.encoder.int(value),
+            None => self.save_long(number)?,
+        }
+        Ok(Saved::Done)
+    }
+
+    #[cold]
+    fn save_long(&mut self, number: &Bound<'py, PyInt>) -> PyResult<()> {
+        if self.settings.protocol.has_long_bytes() {
+            let bytes = int::to_twos_complement(number)?;
+            self.encoder.long(bytes.as_bytes()).map_err(|error| self.refused(error))
+        } else {
+            // `repr` of an int of thousands of digits may raise ValueError, as it does in `pickle`.
+            self.encoder.long_text(number.repr()?.to_str()?);
+            Ok(())
+        }
+    }
+
+    #[inline]
+    pub(super) fn save_float(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        if self.settings.binary {
+            self.encoder.float(obj.cast::<PyFloat>()?.value());
+        } else {
+            self.encoder.float_text(obj.repr()?.to_str()?);
+        }
+        Ok(Saved::Done)
+    }
+
+    #[inline]
+    pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let string = obj.cast::<PyString>()?;
+        if self.settings.binary {
+            let utf8 = text::utf8(string)?;
+            let utf8 = utf8.as_bytes();
+            if self.goes_past_the_buffer(utf8.len()) {
+                let payload = PyBytes::new(self.py, utf8);
+                self.stream(Payload::Unicode, utf8.len(), payload.as_any())?;
+            } else {
+                self.encoder.unicode(utf8).map_err(|error| self.refused(error))?;
+            }
+        } else {
+            self.encoder.unicode_text(text::code_points(string)?.into_iter());
+        }
+        self.memo_put(obj)?;
+        Ok(Saved::Done)
+    }
+
+    pub(super) fn save_bytes(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let bytes = obj.cast::<PyBytes>()?;
+        if !self.settings.protocol.has_bytes() {
+            return self.save_bytes_as_call(bytes);
+        }
+        let data = bytes.as_bytes();
+        if self.goes_past_the_buffer(data.len()) {
+            self.stream(Payload::Bytes, data.len(), obj)?;
+        } else {
+            self.encoder.bytes(data).map_err(|error| self.refused(error))?;
+        }
+        self.memo_put(obj)?;
+        Ok(Saved::Done)
+    }
+
+    /// Protocols 0 to 2 have no bytes: `codecs.encode(text, "latin1")`, which makes a `str` on Python 2.
+    fn save_bytes_as_call(&mut self, bytes: &Bound<'py, PyBytes>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        let reduction = if bytes.as_bytes().is_empty() {
+            Reduction::call(py.get_type::<PyBytes>().into_any(), PyTuple::empty(py))
+        } else {
+            let latin1 = intern!(py, "latin1");
+            let text = bytes.call_method1(intern!(py, "decode"), (latin1,))?;
+            let encode = self.runtime.codecs_encode.bind(py).clone();
+            Reduction::call(encode, (text, latin1).into_pyobject(py)?)
+        };
+        self.save_reduction(reduction, Some(bytes.as_any()))
+    }
+
+    pub(super) fn save_bytearray(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        if self.settings.protocol.has_buffers() {
+            self.save_buffer_in_band(obj, &buffer::Bytes::of(obj)?)?;
+            self.memo_put(obj)?;
+            return Ok(Saved::Done);
+        }
+        let bytearray = py.get_type::<PyByteArray>();
+        let args = if obj.is_empty()? {
+            PyTuple::empty(py)
+        } else {
+            (py.get_type::<PyBytes>().call1((obj,))?,).into_pyobject(py)?
+        };
+        self.save_reduction(Reduction::call(bytearray.into_any(), args), Some(obj))
+    }
+
+    /// A `PickleBuffer` (PEP 574): out of band if the callback takes it, else as bytes or bytearray.
+    pub(super) fn save_picklebuffer(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        if !self.settings.protocol.has_buffers() {
+            let message = "PickleBuffer can only be pickled with protocol >= 5".into();
+            return Err(self.runtime.pickling_error(py, message));
+        }
+        // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
+        let raw = obj.call_method0(intern!(py, "raw")).map_err(|error| {
+            if error.is_instance_of::<PyBufferError>(py) {
+                let message = "PickleBuffer can not be pickled when pointing to a non-contiguous buffer".into();
+                self.runtime.pickling_error(py, message)
+            } else {
+                error
+            }
+        })?;
+        let in_band = match &self.hooks.buffer_callback {
+            Some(callback) => callback.call1((obj,))?.is_truthy()?,
+            None => true,
+        };
+        let view = buffer::Bytes::of(&raw)?;
+        if in_band {
+            self.save_buffer_in_band(&raw, &view)?;
+            self.memo_put(obj)?;
+        } else {
+            self.encoder.op(Opcode::NextBuffer);
+            if view.readonly() {
+                self.encoder.op(Opcode::ReadonlyBuffer);
+            }
+        }
+        Ok(Saved::Done)
+    }
+
+    /// The bytes of `source`: as bytes if nobody may write to them, else as a bytearray.
+    fn save_buffer_in_band(&mut self, source: &Bound<'py, PyAny>, view: &buffer::Bytes) -> PyResult<()> {
+        let payload = if view.readonly() { Payload::Bytes } else { Payload::ByteArray };
+        if self.goes_past_the_buffer(view.len()) {
+            return self.stream(payload, view.len(), source);
+        }
+        let py = self.py;
+        self.encoder
+            .payload_with(payload, view.len(), |out| view.append_to(py, out))
+            .map_err(|error| self.refused(error))
+    }
+
+    /// Whether a payload is large enough to be written to the file by itself, without a copy.
+    #[inline]
+    fn goes_past_the_buffer(&self, len: usize) -> bool {
+        pickle_format::is_large(len) && matches!(self.output, Output::File(_))
+    }
+
+    /// Writes a large payload to the file: what is buffered, then the object that holds the data.
+    #[cold]
+    fn stream(&mut self, payload: Payload, len: usize, source: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.encoder.payload_header(payload, len as u64).map_err(|error| self.refused(error))?;
+        self.output.flush(self.py, &mut self.encoder)?;
+        if let Output::File(write) = &self.output {
+            write.call1((source,))?;
+        }
+        Ok(())
+    }
+}

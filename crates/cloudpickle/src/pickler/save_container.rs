@@ -1,0 +1,313 @@
+//! Tuples, lists, dicts and sets: the frames that walk them.
+//!
+//! Nothing is borrowed from a container while a part of it is saved: that may run user code, which may change the
+//! container. Dicts and sets that change size under the walk are a `RuntimeError`, as in `pickle`; a list is followed as
+//! far as it reaches.
+
+use pickle_format::Opcode;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
+use python_objects::dict::DictCursor;
+
+use super::engine::{Engine, Frame, Saved, save_part};
+use crate::reduce::reduction::Reduction;
+
+/// How many items one APPENDS, SETITEMS or ADDITEMS takes: what the unpickler's stack has to hold.
+pub(super) const BATCH_SIZE: usize = 1000;
+
+pub(super) struct TupleFrame<'py> {
+    pub(super) tuple: Bound<'py, PyTuple>,
+    /// The next item.
+    index: usize,
+}
+
+pub(super) struct ListFrame<'py> {
+    pub(super) list: Bound<'py, PyList>,
+    /// The next item.
+    index: usize,
+    batch: Batch,
+}
+
+pub(super) struct DictFrame<'py> {
+    pub(super) dict: Bound<'py, PyDict>,
+    cursor: DictCursor,
+    /// The value of the key that was saved last.
+    value: Option<Bound<'py, PyAny>>,
+    batch: Batch,
+}
+
+pub(super) struct SetFrame<'py> {
+    pub(super) set: Bound<'py, PySet>,
+    items: Bound<'py, PyIterator>,
+    batch: Batch,
+}
+
+pub(super) struct FrozenSetFrame<'py> {
+    pub(super) set: Bound<'py, PyFrozenSet>,
+    items: Bound<'py, PyIterator>,
+}
+
+/// How the items of a container are gathered.
+enum Batch {
+    /// Each by an opcode of its own: in protocol 0, and for a single item.
+    Single {
+        /// An item is saved whose opcode is still to be written.
+        pending: bool,
+    },
+    /// No MARK is open.
+    Closed,
+    /// A MARK and this many items are on the unpickler's stack.
+    Open(usize),
+}
+
+impl<'py> TupleFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        let len = self.tuple.len();
+        while self.index < len {
+            let item = self.tuple.get_borrowed_item(self.index)?;
+            self.index += 1;
+            save_part!(engine, &item);
+        }
+        engine.finish_tuple(&self.tuple)?;
+        Ok(Saved::Done)
+    }
+}
+
+impl<'py> ListFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        loop {
+            let exhausted = self.index >= self.list.len();
+            match &mut self.batch {
+                Batch::Single { pending } => {
+                    if std::mem::replace(pending, !exhausted) {
+                        engine.encoder.op(Opcode::Append);
+                    }
+                    if exhausted {
+                        return Ok(Saved::Done);
+                    }
+                }
+                Batch::Closed if exhausted => return Ok(Saved::Done),
+                batch @ Batch::Closed => {
+                    engine.encoder.op(Opcode::Mark);
+                    *batch = Batch::Open(1);
+                }
+                Batch::Open(count) if exhausted || *count == BATCH_SIZE => {
+                    engine.encoder.op(Opcode::Appends);
+                    self.batch = Batch::Closed;
+                    continue;
+                }
+                Batch::Open(count) => *count += 1,
+            }
+            let item = self.list.get_item(self.index)?;
+            self.index += 1;
+            save_part!(engine, &item);
+        }
+    }
+}
+
+impl<'py> DictFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        loop {
+            if let Some(value) = self.value.take() {
+                save_part!(engine, &value);
+            }
+            if let Batch::Single { pending } = &mut self.batch
+                && std::mem::take(pending)
+            {
+                engine.encoder.op(Opcode::SetItem);
+            }
+            match self.batch {
+                Batch::Closed => {
+                    engine.encoder.op(Opcode::Mark);
+                    self.batch = Batch::Open(0);
+                }
+                // Like `_pickle`, a full batch is followed by another, even an empty one.
+                Batch::Open(BATCH_SIZE) => {
+                    engine.encoder.op(Opcode::SetItems);
+                    self.batch = Batch::Closed;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some((key, value)) = self.cursor.next(&self.dict)? else {
+                if let Batch::Open(_) = self.batch {
+                    engine.encoder.op(Opcode::SetItems);
+                }
+                return Ok(Saved::Done);
+            };
+            match &mut self.batch {
+                Batch::Single { pending } => *pending = true,
+                Batch::Open(count) => *count += 1,
+                Batch::Closed => unreachable!("opened above"),
+            }
+            self.value = Some(value);
+            save_part!(engine, &key);
+        }
+    }
+}
+
+impl<'py> SetFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        loop {
+            match self.batch {
+                Batch::Closed => {
+                    engine.encoder.op(Opcode::Mark);
+                    self.batch = Batch::Open(0);
+                }
+                // Like `_pickle`, a full batch is followed by another, even an empty one.
+                Batch::Open(BATCH_SIZE) => {
+                    engine.encoder.op(Opcode::AddItems);
+                    self.batch = Batch::Closed;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(item) = self.items.next() else {
+                engine.encoder.op(Opcode::AddItems);
+                return Ok(Saved::Done);
+            };
+            if let Batch::Open(count) = &mut self.batch {
+                *count += 1;
+            }
+            save_part!(engine, &item?);
+        }
+    }
+}
+
+impl<'py> FrozenSetFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        for item in self.items.by_ref() {
+            save_part!(engine, &item?);
+        }
+        if let Some(index) = engine.memo_get(self.set.as_any()) {
+            // It was reached again through one of its items and is complete; what is on the stack is a second copy.
+            engine.encoder.op(Opcode::PopMark);
+            engine.memo_fetch(index)?;
+        } else {
+            engine.encoder.op(Opcode::FrozenSet);
+            engine.memo_put(self.set.as_any())?;
+        }
+        Ok(Saved::Done)
+    }
+}
+
+impl<'py> Engine<'py, '_> {
+    pub(super) fn save_tuple(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let tuple = obj.cast::<PyTuple>()?;
+        if tuple.is_empty() {
+            // There is only one empty tuple: it is cheaper to write than to look up.
+            if self.settings.binary {
+                self.encoder.op(Opcode::EmptyTuple);
+            } else {
+                self.encoder.op(Opcode::Mark);
+                self.encoder.op(Opcode::Tuple);
+            }
+            return Ok(Saved::Done);
+        }
+        if !self.has_short_opcode(tuple) {
+            self.encoder.op(Opcode::Mark);
+        }
+        Ok(Saved::Enter(Frame::Tuple(TupleFrame { tuple: tuple.clone(), index: 0 })))
+    }
+
+    fn has_short_opcode(&self, tuple: &Bound<'py, PyTuple>) -> bool {
+        tuple.len() <= 3 && self.settings.protocol.has_short_tuples()
+    }
+
+    /// The items are on the unpickler's stack.
+    fn finish_tuple(&mut self, tuple: &Bound<'py, PyTuple>) -> PyResult<()> {
+        let len = tuple.len();
+        if let Some(index) = self.memo_get(tuple.as_any()) {
+            // It was reached again through one of its items and is complete; what is on the stack is a second copy.
+            if self.has_short_opcode(tuple) {
+                (0..len).for_each(|_| self.encoder.op(Opcode::Pop));
+            } else if self.settings.binary {
+                self.encoder.op(Opcode::PopMark);
+            } else {
+                // The MARK too.
+                (0..=len).for_each(|_| self.encoder.op(Opcode::Pop));
+            }
+            return self.memo_fetch(index);
+        }
+        self.encoder.op(match len {
+            _ if !self.has_short_opcode(tuple) => Opcode::Tuple,
+            1 => Opcode::Tuple1,
+            2 => Opcode::Tuple2,
+            _ => Opcode::Tuple3,
+        });
+        self.memo_put(tuple.as_any())
+    }
+
+    pub(super) fn save_list(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let list = obj.cast::<PyList>()?;
+        if self.settings.binary {
+            self.encoder.op(Opcode::EmptyList);
+        } else {
+            self.encoder.op(Opcode::Mark);
+            self.encoder.op(Opcode::List);
+        }
+        self.memo_put(obj)?;
+        if list.is_empty() {
+            return Ok(Saved::Done);
+        }
+        let batch = self.batch_for(list.len());
+        Ok(Saved::Enter(Frame::List(ListFrame { list: list.clone(), index: 0, batch })))
+    }
+
+    pub(super) fn save_dict(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let dict = obj.cast::<PyDict>()?;
+        if self.settings.binary {
+            self.encoder.op(Opcode::EmptyDict);
+        } else {
+            self.encoder.op(Opcode::Mark);
+            self.encoder.op(Opcode::Dict);
+        }
+        self.memo_put(obj)?;
+        if dict.is_empty() {
+            return Ok(Saved::Done);
+        }
+        let batch = self.batch_for(dict.len());
+        let cursor = DictCursor::new(dict);
+        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, value: None, batch })))
+    }
+
+    /// How a list or dict of that many items is gathered.
+    fn batch_for(&self, len: usize) -> Batch {
+        if len == 1 || !self.settings.protocol.is_binary() { Batch::Single { pending: false } } else { Batch::Closed }
+    }
+
+    pub(super) fn save_set(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let set = obj.cast::<PySet>()?;
+        if !self.settings.protocol.has_sets() {
+            return self.save_set_as_call(obj);
+        }
+        self.encoder.op(Opcode::EmptySet);
+        self.memo_put(obj)?;
+        if set.is_empty() {
+            return Ok(Saved::Done);
+        }
+        let items = obj.try_iter()?;
+        Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), items, batch: Batch::Closed })))
+    }
+
+    pub(super) fn save_frozenset(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let set = obj.cast::<PyFrozenSet>()?;
+        if !self.settings.protocol.has_sets() {
+            return self.save_set_as_call(obj);
+        }
+        self.encoder.op(Opcode::Mark);
+        let items = obj.try_iter()?;
+        Ok(Saved::Enter(Frame::FrozenSet(FrozenSetFrame { set: set.clone(), items })))
+    }
+
+    /// Protocols 0 to 3 have no sets: `set([...])`.
+    fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        let items = PyList::empty(py);
+        for item in obj.try_iter()? {
+            items.append(item?)?;
+        }
+        let reduction = Reduction::call(obj.get_type().into_any(), (items,).into_pyobject(py)?);
+        self.save_reduction(reduction, Some(obj))
+    }
+}

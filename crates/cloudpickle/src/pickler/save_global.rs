@@ -1,0 +1,218 @@
+//! Globals: what is written as a module and a name.
+
+use pickle_format::Opcode;
+use pyo3::exceptions::{PyAttributeError, PyUnicodeEncodeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyInt, PyList, PyString, PyTuple};
+
+use super::engine::{Engine, Frame, Saved, save_part};
+use crate::by_value::lookup;
+use crate::reduce::reduction::Reduction;
+
+/// STACK_GLOBAL: the module's name and the global's, as two strings on the stack.
+pub(super) struct GlobalFrame<'py> {
+    obj: Bound<'py, PyAny>,
+    /// The strings that are still to be saved, the next one last.
+    names: Vec<Bound<'py, PyAny>>,
+}
+
+/// Where a global was found.
+struct Found<'py> {
+    module_name: Bound<'py, PyAny>,
+    module: Bound<'py, PyAny>,
+    /// The object that has it as an attribute: the module, or a class in it.
+    parent: Bound<'py, PyAny>,
+    /// The last part of the qualified name.
+    last_name: Bound<'py, PyAny>,
+}
+
+impl<'py> GlobalFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        while let Some(name) = self.names.pop() {
+            save_part!(engine, &name);
+        }
+        engine.encoder.op(Opcode::StackGlobal);
+        engine.memo_put(&self.obj)?;
+        Ok(Saved::Done)
+    }
+}
+
+impl<'py> Engine<'py, '_> {
+    /// A class whose metaclass is `type`.
+    pub(super) fn save_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        // The types of the singletons are no module's attributes (before `types.NoneType`, Python 3.10).
+        let singletons = [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)];
+        for singleton in singletons {
+            if obj.is(singleton.get_type()) {
+                let type_type = self.runtime.type_type.bind(py).clone().into_any();
+                return self.save_reduction(Reduction::call(type_type, (singleton,).into_pyobject(py)?), Some(obj));
+            }
+        }
+        self.save_global(obj, None)
+    }
+
+    /// Writes `obj` as the global `name`, or under its own qualified name.
+    ///
+    /// # Errors
+    /// `PicklingError` if loading would not find this very object there.
+    pub(super) fn save_global(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyString>>,
+    ) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        let name = match name {
+            Some(name) => name.clone().into_any(),
+            None => match obj.getattr_opt(intern!(py, "__qualname__"))? {
+                Some(name) => name,
+                None => obj.getattr(intern!(py, "__name__"))?,
+            },
+        };
+        let found = self.find_global(obj, &name)?;
+        let protocol = self.settings.protocol;
+        if protocol.has_extensions()
+            && let Some(code) = self.extension_code(obj, &found.module_name, &name)?
+        {
+            self.encoder.extension(code);
+            return Ok(Saved::Done);
+        }
+        let nested = !found.parent.is(&found.module);
+        let name = if nested { name } else { found.last_name.clone() };
+        if protocol.has_stack_global() {
+            let frame = GlobalFrame { obj: obj.clone(), names: vec![name, found.module_name] };
+            return Ok(Saved::Enter(Frame::Global(Box::new(frame))));
+        }
+        if nested {
+            let getattr = self.runtime.getattr.bind(py).clone();
+            return self.save_reduction(
+                Reduction::call(getattr, (found.parent, found.last_name).into_pyobject(py)?),
+                Some(obj),
+            );
+        }
+        self.save_global_as_text(&found.module_name, &name)?;
+        self.memo_put(obj)?;
+        Ok(Saved::Done)
+    }
+
+    /// The object must be found again under its name, by the way that loading takes.
+    fn find_global(&self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Found<'py>> {
+        let py = self.py;
+        let path = name.call_method1(intern!(py, "split"), (intern!(py, "."),))?.cast_into::<PyList>()?;
+        for part in &path {
+            if part.eq(intern!(py, "<locals>"))? {
+                let message = format!("Can't pickle local object {}", name.repr()?);
+                return Err(if python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR {
+                    self.runtime.pickling_error(py, message)
+                } else {
+                    PyAttributeError::new_err(message)
+                });
+            }
+        }
+        let module_name = match lookup::whichmodule(obj, name)? {
+            Some(module_name) => module_name,
+            None => intern!(py, "__main__").clone().into_any(),
+        };
+        let refuse = |reason: String, cause: Option<PyErr>| -> PyErr {
+            let repr = obj.repr().map_or_else(|_| "an object without repr".to_owned(), |repr| repr.to_string());
+            let error = self.runtime.pickling_error(py, format!("Can't pickle {repr}: {reason}"));
+            error.set_cause(py, cause);
+            error
+        };
+        let module = match import(&module_name) {
+            Ok(module) => module,
+            Err(error) => {
+                let reason = format!("import of module {} failed", module_name.repr()?);
+                return Err(refuse(reason, Some(error)));
+            }
+        };
+        let mut parent = module.clone();
+        let mut found = module.clone();
+        for part in &path {
+            let Some(attribute) = found.getattr_opt(part.cast::<PyString>()?)? else {
+                return Err(refuse(format!("attribute lookup {name} on {module_name} failed"), None));
+            };
+            parent = std::mem::replace(&mut found, attribute);
+        }
+        if !found.is(obj) {
+            return Err(refuse(format!("it's not the same object as {module_name}.{name}"), None));
+        }
+        let last_name = path.get_item(path.len() - 1)?;
+        Ok(Found { module_name, module, parent, last_name })
+    }
+
+    /// The code that `copyreg.add_extension` gave to a global.
+    fn extension_code(
+        &self,
+        obj: &Bound<'py, PyAny>,
+        module_name: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<u32>> {
+        let py = self.py;
+        let registry = self.runtime.extension_registry.bind(py);
+        if registry.is_empty() {
+            return Ok(None);
+        }
+        let Some(code) = registry.get_item((module_name, name))? else { return Ok(None) };
+        if !code.is_instance_of::<PyInt>() {
+            let message = format!("Can't pickle {}: extension code {} isn't an integer", obj.repr()?, code.repr()?);
+            return Err(self.runtime.pickling_error(py, message));
+        }
+        let in_range = code.extract::<i32>().ok().and_then(|code| u32::try_from(code).ok()).filter(|code| *code > 0);
+        if in_range.is_none() {
+            let message = format!("Can't pickle {}: extension code {code} is out of range", obj.repr()?);
+            return Err(self.runtime.pickling_error(py, message));
+        }
+        Ok(in_range)
+    }
+
+    /// GLOBAL: two lines. Below protocol 3 they are ASCII, and name the modules of Python 2 where those differ.
+    fn save_global_as_text(&mut self, module_name: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = self.py;
+        let protocol = self.settings.protocol;
+        let (module_name, name) = if self.settings.fix_imports && !protocol.has_utf8_globals() {
+            self.python_2_name(module_name, name)?
+        } else {
+            (module_name.clone(), name.clone())
+        };
+        let encoding = if protocol.has_utf8_globals() { intern!(py, "utf-8") } else { intern!(py, "ascii") };
+        let encode = |what: &str, text: &Bound<'py, PyAny>| -> PyResult<Vec<u8>> {
+            match text.call_method1(intern!(py, "encode"), (encoding,)) {
+                Ok(bytes) => bytes.extract(),
+                Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(py) => {
+                    let number = protocol.number();
+                    let message = format!("can't pickle {what} identifier '{text}' using pickle protocol {number}");
+                    let refusal = self.runtime.pickling_error(py, message);
+                    refusal.set_cause(py, Some(error));
+                    Err(refusal)
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let (module_name, name) = (encode("module", &module_name)?, encode("global", &name)?);
+        self.encoder.global(&module_name, &name);
+        Ok(())
+    }
+
+    /// The module and name under which Python 2 had a global, from the tables of `_compat_pickle`.
+    fn python_2_name(
+        &self,
+        module_name: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let py = self.py;
+        if let Some(pair) = self.runtime.reverse_name_mapping.bind(py).get_item((module_name, name))? {
+            let pair = pair.cast_into::<PyTuple>()?;
+            return Ok((pair.get_item(0)?, pair.get_item(1)?));
+        }
+        let module = self.runtime.reverse_import_mapping.bind(py).get_item(module_name)?;
+        Ok((module.unwrap_or_else(|| module_name.clone()), name.clone()))
+    }
+}
+
+/// The module of that name, from `sys.modules` if it is there.
+fn import<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let name = name.cast::<PyString>()?;
+    Ok(name.py().import(name)?.into_any())
+}

@@ -1,0 +1,279 @@
+//! Reductions: what a reduce tuple becomes on the wire.
+
+use pickle_format::Opcode;
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
+
+use super::endless::Level;
+use super::engine::{Engine, Frame, Saved, save_part};
+use super::save_container::BATCH_SIZE;
+use crate::reduce::reduction::{Reduction, type_name};
+
+/// A reduction on its way out.
+pub(super) struct ReductionFrame<'py> {
+    /// What the reduction makes.
+    pub(super) obj: Option<Bound<'py, PyAny>>,
+    /// What is still to be done, the next step last.
+    steps: Vec<Step<'py>>,
+    level: Level,
+}
+
+/// One step in writing a reduction.
+enum Step<'py> {
+    Save(Bound<'py, PyAny>),
+    Write(Opcode),
+    /// The object is on the unpickler's stack: from here on it can be referred to.
+    Made,
+    Items(ItemsFrame<'py>),
+}
+
+/// The items of a reduction, batch by batch.
+pub(super) struct ItemsFrame<'py> {
+    kind: Items,
+    iterator: Bound<'py, PyIterator>,
+    /// Taken from the iterator and not yet saved: a batch is opened only when there are two items.
+    ahead: Option<Bound<'py, PyAny>>,
+    /// Of the item in progress, what is still to be saved, the next one last.
+    parts: Vec<Bound<'py, PyAny>>,
+    batch: Batch,
+}
+
+/// Where the items go.
+#[derive(Clone, Copy)]
+enum Items {
+    /// Appended: `listitems`.
+    List,
+    /// Set, as pairs: `dictitems`.
+    Dict,
+}
+
+enum Batch {
+    /// Nothing of a batch is on the unpickler's stack.
+    Closed,
+    /// An item without MARK.
+    Single,
+    /// A MARK and this many items.
+    Open(usize),
+}
+
+impl<'py> ReductionFrame<'py> {
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        while let Some(step) = self.steps.pop() {
+            match step {
+                Step::Save(part) => save_part!(engine, &part),
+                Step::Write(opcode) => engine.encoder.op(opcode),
+                Step::Made => {
+                    if let Some(obj) = &self.obj {
+                        if let Some(index) = engine.memo_get(obj) {
+                            // It was reached again through its own arguments and is complete; what is on the stack is a
+                            // second copy.
+                            engine.encoder.op(Opcode::Pop);
+                            engine.memo_fetch(index)?;
+                            break;
+                        }
+                        engine.memo_put(obj)?;
+                    }
+                }
+                Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(Box::new(frame)))),
+            }
+        }
+        engine.endless.leave(self.level);
+        Ok(Saved::Done)
+    }
+}
+
+impl<'py> ItemsFrame<'py> {
+    fn new(kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
+        Self { kind, iterator, ahead: None, parts: Vec::new(), batch: Batch::Closed }
+    }
+
+    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+        let (one, many) = match self.kind {
+            Items::List => (Opcode::Append, Opcode::Appends),
+            Items::Dict => (Opcode::SetItem, Opcode::SetItems),
+        };
+        loop {
+            while let Some(part) = self.parts.pop() {
+                save_part!(engine, &part);
+            }
+            match self.batch {
+                Batch::Closed => {
+                    let first = match self.ahead.take() {
+                        Some(item) => Some(item),
+                        None => self.next()?,
+                    };
+                    let Some(first) = first else { return Ok(Saved::Done) };
+                    self.batch = Batch::Single;
+                    if engine.settings.protocol.is_binary() {
+                        self.ahead = self.next()?;
+                        if self.ahead.is_some() {
+                            engine.encoder.op(Opcode::Mark);
+                            self.batch = Batch::Open(1);
+                        }
+                    }
+                    self.begin(&first)?;
+                }
+                Batch::Single => {
+                    engine.encoder.op(one);
+                    self.batch = Batch::Closed;
+                }
+                Batch::Open(BATCH_SIZE) => {
+                    engine.encoder.op(many);
+                    self.batch = Batch::Closed;
+                }
+                Batch::Open(count) => {
+                    let item = match self.ahead.take() {
+                        Some(item) => Some(item),
+                        None => self.next()?,
+                    };
+                    if let Some(item) = item {
+                        self.batch = Batch::Open(count + 1);
+                        self.begin(&item)?;
+                    } else {
+                        engine.encoder.op(many);
+                        return Ok(Saved::Done);
+                    }
+                }
+            }
+        }
+    }
+
+    fn next(&mut self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.iterator.next().transpose()
+    }
+
+    fn begin(&mut self, item: &Bound<'py, PyAny>) -> PyResult<()> {
+        match self.kind {
+            Items::List => self.parts.push(item.clone()),
+            Items::Dict => {
+                let pair = item.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
+                let Some(pair) = pair else {
+                    return Err(PyTypeError::new_err("dict items iterator must return 2-tuples"));
+                };
+                self.parts.extend([pair.get_item(1)?, pair.get_item(0)?]);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'py> Engine<'py, '_> {
+    /// Begins to write a reduction of `obj`, which goes into the memo when it is made.
+    pub(super) fn save_reduction(
+        &mut self,
+        reduction: Reduction<'py>,
+        obj: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Saved<'py>> {
+        let level = self.endless.enter(obj.unwrap_or(&reduction.callable))?;
+        let mut steps = Vec::with_capacity(12);
+        // The steps stand in reverse.
+        if let Some(state) = reduction.state {
+            if let (Some(setter), Some(obj)) = (reduction.state_setter, obj) {
+                // setter(obj, state), whose result nobody wants. `_pickle` writes TUPLE2 whatever the protocol; readers
+                // of protocols 0 and 1 need not know it.
+                let short = self.settings.protocol.has_short_tuples();
+                steps.extend([Step::Write(Opcode::Pop), Step::Write(Opcode::Reduce)]);
+                steps.push(Step::Write(if short { Opcode::Tuple2 } else { Opcode::Tuple }));
+                steps.extend([Step::Save(state), Step::Save(obj.clone())]);
+                steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
+                steps.push(Step::Save(setter));
+            } else {
+                steps.extend([Step::Write(Opcode::Build), Step::Save(state)]);
+            }
+        }
+        steps.extend(reduction.dict_items.map(|items| Step::Items(ItemsFrame::new(Items::Dict, items))));
+        steps.extend(reduction.list_items.map(|items| Step::Items(ItemsFrame::new(Items::List, items))));
+        steps.push(Step::Made);
+        self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
+        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj: obj.cloned(), steps, level }))))
+    }
+
+    /// REDUCE, or the opcode that calls `cls.__new__` where the reduction asks for that.
+    fn steps_to_make(
+        &self,
+        steps: &mut Vec<Step<'py>>,
+        callable: Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        obj: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let py = self.py;
+        if self.settings.protocol.has_newobj() {
+            // `copyreg` marks the two cases by the name of a function that is never called.
+            let name = callable.getattr_opt(intern!(py, "__name__"))?;
+            let name = name.as_ref().and_then(|name| name.cast::<PyString>().ok());
+            if let Some(name) = name {
+                if *name == "__newobj_ex__" {
+                    return self.steps_for_newobj_ex(steps, &args);
+                }
+                if *name == "__newobj__" {
+                    return self.steps_for_newobj(steps, &args, obj);
+                }
+            }
+        }
+        steps.extend([Step::Write(Opcode::Reduce), Step::Save(args.into_any()), Step::Save(callable)]);
+        Ok(())
+    }
+
+    /// `copyreg.__newobj__(cls, *args)`: NEWOBJ.
+    fn steps_for_newobj(
+        &self,
+        steps: &mut Vec<Step<'py>>,
+        args: &Bound<'py, PyTuple>,
+        obj: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let py = self.py;
+        let refuse = |message: &str| Err(self.runtime.pickling_error(py, message.into()));
+        let Ok(class) = args.get_item(0) else { return refuse("__newobj__ arglist is empty") };
+        if !class.is_instance_of::<PyType>() {
+            return refuse("args[0] from __newobj__ args is not a type");
+        }
+        if let Some(obj) = obj {
+            let obj_class = match obj.getattr_opt(intern!(py, "__class__"))? {
+                Some(class) => class,
+                None => obj.get_type().into_any(),
+            };
+            if !obj_class.is(&class) {
+                return refuse("args[0] from __newobj__ args has the wrong class");
+            }
+        }
+        let args = args.get_slice(1, args.len());
+        steps.extend([Step::Write(Opcode::NewObj), Step::Save(args.into_any()), Step::Save(class)]);
+        Ok(())
+    }
+
+    /// `copyreg.__newobj_ex__(cls, args, kwargs)`: NEWOBJ_EX, or a partial call of `cls.__new__` before protocol 4.
+    fn steps_for_newobj_ex(&self, steps: &mut Vec<Step<'py>>, operands: &Bound<'py, PyTuple>) -> PyResult<()> {
+        let py = self.py;
+        let refuse = |message: String| Err(self.runtime.pickling_error(py, message));
+        if operands.len() != 3 {
+            let len = operands.len();
+            return refuse(format!("length of the NEWOBJ_EX argument tuple must be exactly 3, not {len}"));
+        }
+        let wrong = |which: &str, expected: &str, item: &Bound<'py, PyAny>| {
+            let found = type_name(&item.get_type());
+            refuse(format!("{which} item from NEWOBJ_EX argument tuple must be a {expected}, not {found}"))
+        };
+        let (class, args, kwargs) = (operands.get_item(0)?, operands.get_item(1)?, operands.get_item(2)?);
+        if !class.is_instance_of::<PyType>() {
+            return wrong("first", "class", &class);
+        }
+        let Ok(args) = args.cast::<PyTuple>() else { return wrong("second", "tuple", &args) };
+        let Ok(kwargs) = kwargs.cast::<PyDict>() else { return wrong("third", "dict", &kwargs) };
+        if self.settings.protocol.has_newobj_ex() {
+            steps.extend([
+                Step::Write(Opcode::NewObjEx),
+                Step::Save(kwargs.clone().into_any()),
+                Step::Save(args.clone().into_any()),
+                Step::Save(class),
+            ]);
+            return Ok(());
+        }
+        let new = class.getattr(intern!(py, "__new__"))?;
+        let partial_args = (new, class).into_pyobject(py)?.as_sequence().concat(args.as_sequence())?.to_tuple()?;
+        let partial = self.runtime.partial.bind(py).call(partial_args, Some(kwargs))?;
+        steps.extend([Step::Write(Opcode::Reduce), Step::Save(PyTuple::empty(py).into_any()), Step::Save(partial)]);
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! Modules: imported where they can be, or put together from their contents.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::by_value::lookup::sys_modules;
+use crate::runtime::Runtime;
+
+/// Imports a module by its full name and returns it: `os.path` itself, not `os` as `__import__` does.
+#[pyfunction]
+pub(crate) fn subimport<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    // Looked up each time, as an `import` statement does: programs replace it.
+    Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?.call1((name,))?;
+    sys_modules(py)?.get_item(name)
+}
+
+/// A module of this name with this namespace, which is not entered in `sys.modules`.
+///
+/// Args:
+///     name: the module's name.
+///     vars: its namespace, without `__builtins__`, which it gets from the loading process.
+#[pyfunction]
+pub(crate) fn dynamic_subimport<'py>(
+    name: &Bound<'py, PyAny>,
+    vars: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    let runtime = Runtime::get(py);
+    let module = runtime.module_type.bind(py).call1((name,))?;
+    let namespace = module.getattr(intern!(py, "__dict__"))?;
+    super::update(&namespace, vars)?;
+    namespace.set_item(intern!(py, "__builtins__"), &runtime.builtins)?;
+    Ok(module)
+}

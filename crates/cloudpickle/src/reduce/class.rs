@@ -1,0 +1,212 @@
+//! Classes, whatever their metaclass.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyMapping, PyTuple, PyType};
+
+use super::reduction::Reduction;
+use super::{copy_of, enumeration};
+use crate::by_value::{class_tracker, lookup};
+use crate::rebuild::Wire;
+use crate::runtime::Runtime;
+
+/// How `class` travels: `None` if as a global, which is for `save_global` to write.
+///
+/// By value it is `_make_skeleton_class(...)`, or `_make_skeleton_enum(...)`, then `_class_setstate(class, state)`: an
+/// empty class is made first, so that its methods may refer to it.
+pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Reduction<'py>>> {
+    let py = class.py();
+    let runtime = Runtime::get(py);
+    // The types of the singletons are no module's attributes (before `types.NoneType`, Python 3.10).
+    for singleton in [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)] {
+        if class.is(singleton.get_type()) {
+            let type_type = runtime.type_type.bind(py).clone().into_any();
+            return Ok(Some(Reduction::call(type_type, (singleton,).into_pyobject(py)?)));
+        }
+    }
+    if lookup::by_reference(class)? {
+        return Ok(None);
+    }
+    // A type that says it is in `builtins`, where nobody finds it, may be in `types`.
+    if let Some(name) = runtime.builtin_type_name(class)? {
+        let builtin_type = Wire::get(py).builtin_type.bind(py).clone().into_any();
+        return Ok(Some(Reduction::call(builtin_type, (name,).into_pyobject(py)?)));
+    }
+    if class.is_subclass(runtime.enum_type.bind(py))? {
+        return enumeration::enum_reduction(class).map(Some);
+    }
+    let wire = Wire::get(py);
+    Ok(Some(Reduction {
+        callable: wire.make_skeleton_class.bind(py).clone().into_any(),
+        args: skeleton_args(class)?,
+        state: Some((class_state(class)?, PyDict::new(py)).into_pyobject(py)?.into_any()),
+        list_items: None,
+        dict_items: None,
+        state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
+    }))
+}
+
+/// The arguments of `_make_skeleton_class`: metaclass, name, bases, the first of the namespace, id, and room that upstream
+/// left for more.
+fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = class.py();
+    let namespace = namespace(class)?;
+    // What is given here becomes the namespace from which the class is made, also by upstream's loader. Slots and the
+    // qualified name can be given to a class in no other way.
+    let type_kwargs = PyDict::new(py);
+    let module = intern!(py, "__module__");
+    if namespace.contains(module)? {
+        type_kwargs.set_item(module, class.getattr(module)?)?;
+    }
+    let qualname = intern!(py, "__qualname__");
+    type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
+    let slots = intern!(py, "__slots__");
+    if namespace.contains(slots)? {
+        type_kwargs.set_item(slots, namespace.get_item(slots)?)?;
+    }
+    // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
+    let dict = intern!(py, "__dict__");
+    if let Ok(descriptor) = namespace.get_item(dict)
+        && descriptor.is_instance(Runtime::get(py).property_type.bind(py))?
+    {
+        type_kwargs.set_item(dict, descriptor)?;
+    }
+    let bases = bases_as_written(class, &namespace, &type_kwargs)?;
+    (
+        class.get_type(),
+        class.getattr(intern!(py, "__name__"))?,
+        bases,
+        type_kwargs,
+        class_tracker::tracker(py).tracker_id(class)?,
+        py.None(),
+    )
+        .into_pyobject(py)
+}
+
+/// The bases to make the class from: those in its definition, such as `Generic[T]` (PEP 560), if it has them.
+///
+/// `NamedTuple` in a definition makes a class that is no instance of the metaclass it would have by its written bases.
+/// Such a class is made from its real bases, and the written ones go into the namespace, where `Generic` looks for them.
+fn bases_as_written<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyMapping>,
+    type_kwargs: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let bases = class.getattr(intern!(py, "__bases__"))?;
+    let original_bases = intern!(py, "__orig_bases__");
+    // A subclass inherits the attribute; only the class's own counts.
+    if !namespace.contains(original_bases)? {
+        return Ok(bases);
+    }
+    let written = namespace.get_item(original_bases)?;
+    for base in Runtime::get(py).resolve_bases.bind(py).call1((&written,))?.try_iter()? {
+        if !class.get_type().is_subclass(&base?.get_type())? {
+            type_kwargs.set_item(original_bases, written)?;
+            return Ok(bases);
+        }
+    }
+    Ok(written)
+}
+
+/// The attributes of the class that travel: its own, less what every class gets anew.
+pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    let py = class.py();
+    let state = extract_class_dict(class)?;
+    let drop = |name: &Bound<'py, PyAny>| -> PyResult<()> {
+        if state.contains(name)? {
+            state.del_item(name)?;
+        }
+        Ok(())
+    };
+    drop(intern!(py, "__weakref__"))?;
+    // What `copyreg` remembers of the class's slots once an instance was pickled.
+    drop(intern!(py, "__slotnames__"))?;
+    if class.get_type().is_subclass(Runtime::get(py).abc_meta.bind(py))? {
+        drop_abc_caches(class, &state)?;
+    }
+    drop_slots(class, &state)?;
+    drop(intern!(py, "__dict__"))?;
+    // Since 3.14 the function that evaluates annotations closes over the class's namespace; Python makes it anew.
+    drop(intern!(py, "__annotate_func__"))?;
+    Ok(state)
+}
+
+/// `__slots__` travels with what the class is made from, and its descriptors come with the class. They are told by being
+/// this class's own, for their names are mangled where `__slots__` has private ones.
+fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> PyResult<()> {
+    let py = class.py();
+    let slots = intern!(py, "__slots__");
+    if !state.contains(slots)? {
+        return Ok(());
+    }
+    state.del_item(slots)?;
+    let descriptor_type = Runtime::get(py).member_descriptor_type.bind(py);
+    for (name, value) in state.copy()? {
+        if value.get_type().is(descriptor_type) && value.getattr(intern!(py, "__objclass__"))?.is(class) {
+            state.del_item(name)?;
+        }
+    }
+    Ok(())
+}
+
+/// An abstract base class keeps caches of `isinstance` answers with its registry. The registry travels, as a list; the
+/// caches do not.
+fn drop_abc_caches<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> PyResult<()> {
+    let py = class.py();
+    let implementation = intern!(py, "_abc_impl");
+    // The pure-Python `_py_abc` has them as four attributes.
+    for cache in
+        [intern!(py, "_abc_cache"), intern!(py, "_abc_negative_cache"), intern!(py, "_abc_negative_cache_version")]
+    {
+        if state.contains(cache)? {
+            state.del_item(cache)?;
+        }
+    }
+    let registered = PyList::empty(py);
+    let registry = intern!(py, "_abc_registry");
+    if let Some(weak_set) = state.get_item(registry)? {
+        state.del_item(registry)?;
+        for subclass in weak_set.try_iter()? {
+            registered.append(subclass?)?;
+        }
+    } else {
+        if state.contains(implementation)? {
+            state.del_item(implementation)?;
+        }
+        let dump = Runtime::get(py).abc_get_dump.bind(py).call1((class,))?;
+        for reference in dump.get_item(0)?.try_iter()? {
+            registered.append(reference?.call0()?)?;
+        }
+    }
+    state.set_item(implementation, registered)
+}
+
+/// `_extract_class_dict`: the attributes of a class that are its own, in alphabetical order. Upstream's tests import it.
+///
+/// An attribute that is the very object its base has is left out.
+#[pyfunction]
+#[pyo3(name = "_extract_class_dict")]
+pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    let py = cls.py();
+    let namespace = namespace(cls)?;
+    let bases = cls.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
+    let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
+    let names = namespace.keys()?;
+    names.sort()?;
+    let own = PyDict::new(py);
+    for name in names {
+        let value = namespace.get_item(&name)?;
+        // The first base that has the name is the one that counts, as far as direct bases go.
+        let of_base = inherited.iter().find_map(|base| base.get_item(&name).ok());
+        if !of_base.is_some_and(|of_base| of_base.is(&value)) {
+            own.set_item(copy_of(&name), value)?;
+        }
+    }
+    Ok(own)
+}
+
+/// The class's `__dict__`, as `type` sees it.
+fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyMapping>> {
+    Ok(class.getattr(intern!(class.py(), "__dict__"))?.cast_into::<PyMapping>()?)
+}

@@ -1,0 +1,40 @@
+//! Attributes that compute: properties, and the descriptors of attributes that C code implements.
+//!
+//! Member descriptors, which `__slots__` makes, are not here: they reduce themselves to `getattr(class, name)`.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::runtime::Runtime;
+
+/// `property(fget, fset, fdel, doc)`, with `abc.abstractproperty` in its place for one of these.
+#[pyfunction]
+#[pyo3(name = "_property_reduce")]
+pub(crate) fn property_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = obj.py();
+    let runtime = Runtime::get(py);
+    let is_abstract = obj.get_type().is(&runtime.abstract_property_type);
+    let constructor = if is_abstract { &runtime.abstract_property_type } else { &runtime.property_type };
+    let parts = (
+        obj.getattr(intern!(py, "fget"))?,
+        obj.getattr(intern!(py, "fset"))?,
+        obj.getattr(intern!(py, "fdel"))?,
+        obj.getattr(intern!(py, "__doc__"))?,
+    );
+    (constructor, parts).into_pyobject(py)
+}
+
+/// `getattr(class, name)`; for the few where that computes a value instead, such as `type.__dict__["__dict__"]`,
+/// `inspect.getattr_static(class, name)`.
+#[pyfunction]
+#[pyo3(name = "_getset_descriptor_reduce")]
+pub(crate) fn getset_descriptor_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = obj.py();
+    let runtime = Runtime::get(py);
+    let class = obj.getattr(intern!(py, "__objclass__"))?;
+    let name = obj.getattr(intern!(py, "__name__"))?.cast_into::<PyString>()?;
+    let found = class.getattr_opt(&name)?.is_some_and(|found| found.is(obj));
+    let getattr = if found { &runtime.getattr } else { &runtime.getattr_static };
+    (getattr, (class, name)).into_pyobject(py)
+}

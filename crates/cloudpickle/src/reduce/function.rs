@@ -1,0 +1,109 @@
+//! Functions: lambdas, closures, generators, coroutines, whatever `def` makes.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyTuple};
+
+use super::copy_of;
+use super::reduction::Reduction;
+use crate::by_value::{code_globals, lookup, submodules};
+use crate::pickler::BaseGlobals;
+use crate::rebuild::Wire;
+
+/// How `function` travels: `None` if by reference.
+///
+/// By value it is `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, state)`. The
+/// function is made before what may refer to it: its globals hold at first only what relative imports need, the others
+/// are in the state. Its cells are the cells themselves, so that closures that share a variable still do; one that refers
+/// to itself through a cell is cut short by the memo, like a tuple that contains itself.
+pub(crate) fn function_reduction<'py>(
+    function: &Bound<'py, PyFunction>,
+    base_globals: &BaseGlobals,
+) -> PyResult<Option<Reduction<'py>>> {
+    if lookup::by_reference(function)? {
+        return Ok(None);
+    }
+    let py = function.py();
+    let parts = FunctionParts::of(function)?;
+    let wire = Wire::get(py);
+    let base_globals = base_globals.of(&parts.globals)?;
+    Ok(Some(Reduction {
+        callable: wire.make_function.bind(py).clone().into_any(),
+        args: (&parts.code, base_globals, py.None(), py.None(), &parts.closure).into_pyobject(py)?,
+        state: Some(function_state(function, &parts)?.into_any()),
+        list_items: None,
+        dict_items: None,
+        state_setter: Some(wire.function_setstate.bind(py).clone().into_any()),
+    }))
+}
+
+/// The parts of a function that decide what travels with it.
+struct FunctionParts<'py> {
+    code: Bound<'py, PyCode>,
+    globals: Bound<'py, PyDict>,
+    closure: Option<Bound<'py, PyTuple>>,
+}
+
+impl<'py> FunctionParts<'py> {
+    fn of(function: &Bound<'py, PyFunction>) -> PyResult<Self> {
+        let py = function.py();
+        Ok(Self {
+            code: function.getattr(intern!(py, "__code__"))?.cast_into()?,
+            globals: function.getattr(intern!(py, "__globals__"))?.cast_into()?,
+            closure: function.getattr(intern!(py, "__closure__"))?.cast_into().ok(),
+        })
+    }
+}
+
+/// The argument of `_function_setstate`: what goes into the function's `__dict__`, and what becomes its attributes,
+/// globals and cells.
+fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = function.py();
+    let slots = PyDict::new(py);
+    for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
+        slots.set_item(name, copy_of(&function.getattr(name)?))?;
+    }
+    for name in [
+        intern!(py, "__annotations__"),
+        intern!(py, "__kwdefaults__"),
+        intern!(py, "__defaults__"),
+        intern!(py, "__module__"),
+        intern!(py, "__doc__"),
+    ] {
+        slots.set_item(name, function.getattr(name)?)?;
+    }
+    // Upstream's loader fills the function's cells from these; ours come filled.
+    slots.set_item(intern!(py, "__closure__"), py.None())?;
+    let globals = used_globals(parts)?;
+    let submodules = used_submodules(parts, &globals)?;
+    slots.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
+    slots.set_item(intern!(py, "__globals__"), globals)?;
+
+    let attributes = PyDict::new(py);
+    for (name, value) in function.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.iter() {
+        attributes.set_item(copy_of(&name), value)?;
+    }
+    (attributes, slots).into_pyobject(py)
+}
+
+/// Of the function's globals, those that its code names.
+fn used_globals<'py>(parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
+    let used = PyDict::new(parts.code.py());
+    for name in code_globals::global_names(&parts.code)?.keys() {
+        if let Some(value) = parts.globals.get_item(&name)? {
+            used.set_item(name, value)?;
+        }
+    }
+    Ok(used)
+}
+
+/// The submodules that the code reaches through a package among its globals and closure variables. Being pickled is their
+/// whole purpose: they are imported where the function is loaded.
+fn used_submodules<'py>(parts: &FunctionParts<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
+    let py = parts.code.py();
+    let co_names = parts.code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
+    // An empty cell has no contents, and says so with a ValueError.
+    let contents = |cell: Bound<'py, PyAny>| cell.getattr(intern!(py, "cell_contents")).ok();
+    let closure_values: Vec<_> = parts.closure.iter().flatten().filter_map(contents).collect();
+    submodules::imported_submodules(&co_names, globals.values().into_iter().chain(closure_values))
+}

@@ -1,0 +1,75 @@
+//! Views: of dictionaries, of mappings, of memory. A view travels with a copy of what it shows and no more.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::rebuild::Wire;
+use crate::runtime::Runtime;
+
+/// `list(object)`
+fn list_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    object.py().get_type::<PyList>().call1((object,))
+}
+
+/// `dict(object)`
+fn dict_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    object.py().get_type::<PyDict>().call1((object,))
+}
+
+/// `_make_dict_keys(list of keys)`
+#[pyfunction]
+#[pyo3(name = "_dict_keys_reduce")]
+pub(crate) fn dict_keys_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_keys, (list_of(obj)?,)).into_pyobject(obj.py())
+}
+
+/// `_make_dict_values(list of values)`
+#[pyfunction]
+#[pyo3(name = "_dict_values_reduce")]
+pub(crate) fn dict_values_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_values, (list_of(obj)?,)).into_pyobject(obj.py())
+}
+
+/// `_make_dict_items(dict)`
+#[pyfunction]
+#[pyo3(name = "_dict_items_reduce")]
+pub(crate) fn dict_items_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_items, (dict_of(obj)?,)).into_pyobject(obj.py())
+}
+
+/// `_make_dict_keys(list of keys, True)`: the keys of an `OrderedDict`.
+#[pyfunction]
+#[pyo3(name = "_odict_keys_reduce")]
+pub(crate) fn odict_keys_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_keys, (list_of(obj)?, true)).into_pyobject(obj.py())
+}
+
+/// `_make_dict_values(list of values, True)`: the values of an `OrderedDict`.
+#[pyfunction]
+#[pyo3(name = "_odict_values_reduce")]
+pub(crate) fn odict_values_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_values, (list_of(obj)?, true)).into_pyobject(obj.py())
+}
+
+/// `_make_dict_items(dict, True)`: the items of an `OrderedDict`.
+#[pyfunction]
+#[pyo3(name = "_odict_items_reduce")]
+pub(crate) fn odict_items_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Wire::get(obj.py()).make_dict_items, (dict_of(obj)?, true)).into_pyobject(obj.py())
+}
+
+/// `MappingProxyType(dict)`
+#[pyfunction]
+#[pyo3(name = "_mappingproxy_reduce")]
+pub(crate) fn mappingproxy_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (&Runtime::get(obj.py()).mapping_proxy_type, (dict_of(obj)?,)).into_pyobject(obj.py())
+}
+
+/// `bytes(contents)`: a `memoryview` arrives as bytes.
+#[pyfunction]
+#[pyo3(name = "_memoryview_reduce")]
+pub(crate) fn memoryview_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = obj.py();
+    (&Runtime::get(py).bytes_type, (obj.call_method0(intern!(py, "tobytes"))?,)).into_pyobject(py)
+}
