@@ -1,0 +1,245 @@
+"""Depth is bounded by memory, not by the native stack; what never ends, ends in an error.
+
+Each test runs in a process of its own: the wrong answer here is a crash.
+"""
+
+import sys
+
+import pytest
+
+from travel import run_script
+
+# The dump happens on a thread whose stack has room for a few hundred C frames only.
+ON_A_SMALL_STACK = """
+import os, pickle, sys, threading
+import cloudpickle
+
+def on_a_small_stack(work):
+    outcome = []
+    def run():
+        try:
+            outcome.append(work())
+        except BaseException as error:
+            outcome.append(type(error).__name__ + ": " + str(error)[:200])
+    threading.stack_size(512 * 1024)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return outcome[0]
+
+def leave():
+    # The interpreter's own teardown of a deep structure is not what is tested.
+    sys.stdout.flush()
+    os._exit(0)
+"""
+
+
+def deep(source):
+    return run_script(ON_A_SMALL_STACK + source + "\nleave()\n")
+
+
+def test_linked_list_of_a_million_instances():
+    result = deep(
+        """
+class Node: pass
+head = None
+for i in range(1_000_000):
+    node = Node()
+    node.value, node.next = i, head
+    head = node
+data = on_a_small_stack(lambda: cloudpickle.dumps(head))
+count = total = 0
+if isinstance(data, bytes):
+    node = pickle.loads(data)
+    while node is not None:
+        count, total, node = count + 1, total + node.value, node.next
+report(error=None if isinstance(data, bytes) else data, count=count, total=total)
+"""
+    )
+    assert result == {"error": None, "count": 1_000_000, "total": sum(range(1_000_000))}
+
+
+@pytest.mark.parametrize(
+    "wrap, unwrap",
+    [("[x]", "x[0]"), ("(x,)", "x[0]"), ("{'k': x}", "x['k']"), ("[x, 1]", "x[0]"), ("(1, x, 2, 3)", "x[1]")],
+)
+def test_nested_containers_of_a_million_levels(wrap, unwrap):
+    result = deep(
+        f"""
+x = "core"
+for _ in range(1_000_000):
+    x = {wrap}
+data = on_a_small_stack(lambda: cloudpickle.dumps(x))
+depth = 0
+if isinstance(data, bytes):
+    x = pickle.loads(data)
+    while type(x) is not str:
+        x = {unwrap}
+        depth += 1
+report(error=None if isinstance(data, bytes) else data, depth=depth, core=x if type(x) is str else None)
+"""
+    )
+    assert result == {"error": None, "depth": 1_000_000, "core": "core"}
+
+
+def test_dump_to_a_file_is_as_deep():
+    result = deep(
+        """
+import io
+x = []
+for _ in range(1_000_000):
+    x = [x]
+file = io.BytesIO()
+error = on_a_small_stack(lambda: cloudpickle.dump(x, file))
+report(error=error, size=len(file.getvalue()))
+"""
+    )
+    assert result["error"] is None and result["size"] > 1_000_000
+
+
+def test_closure_chain_of_100_000():
+    result = deep(
+        """
+def make(inner, n):
+    def f():
+        return inner, n
+    return f
+f = None
+for n in range(100_000):
+    f = make(f, n)
+data = on_a_small_stack(lambda: cloudpickle.dumps(f))
+depth = 0
+if isinstance(data, bytes):
+    f = pickle.loads(data)
+    while f is not None:
+        f, n = f()
+        depth += 1
+report(error=None if isinstance(data, bytes) else data, depth=depth, last=n)
+"""
+    )
+    assert result == {"error": None, "depth": 100_000, "last": 0}
+
+
+def test_deep_reductions():
+    """`__reduce__` nested through its arguments, with a Python call at each level."""
+    result = deep(
+        """
+class Wraps:
+    def __init__(self, inner): self.inner = inner
+    def __reduce__(self): return Wraps, (self.inner,)
+x = None
+for _ in range(100_000):
+    x = Wraps(x)
+data = on_a_small_stack(lambda: cloudpickle.dumps(x))
+depth = 0
+if isinstance(data, bytes):
+    x = pickle.loads(data)
+    while x is not None:
+        x, depth = x.inner, depth + 1
+report(error=None if isinstance(data, bytes) else data, depth=depth)
+"""
+    )
+    assert result == {"error": None, "depth": 100_000}
+
+
+def test_chain_of_classes():
+    """Each class is an attribute of the next one."""
+    result = deep(
+        """
+kind = None
+for i in range(3000):
+    kind = type("K", (), {"inner": kind, "n": i, "__module__": "__main__"})
+data = on_a_small_stack(lambda: cloudpickle.dumps(kind))
+report(error=None if isinstance(data, bytes) else data)
+"""
+    )
+    assert result == {"error": None}
+
+
+ENDLESS = {
+    "arguments": "return Endless, (Endless(),)",
+    "state": "return Endless, (), Endless()",
+    "state dict": "return Endless, (), {'next': Endless()}",
+    "list items": "return list, (), None, iter([Endless()])",
+    "dict items": "return dict, (), None, None, iter([(1, Endless())])",
+    "nested": "return Endless, ([{'deep': (Endless(),)}],)",
+    "closure": "x = Endless(); return (lambda: x), ()",
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
+@pytest.mark.parametrize("shape", ENDLESS)
+def test_endless_graph_is_an_error(shape):
+    """A `__reduce__` that keeps making new objects ends in a PicklingError before two gigabytes are gone."""
+    result = run_script(
+        f"""
+        import pickle, cloudpickle
+        class Endless:
+            def __init__(self, *args): pass
+            def __reduce__(self):
+                {ENDLESS[shape]}
+        try:
+            cloudpickle.dumps(Endless())
+        except Exception as error:
+            report(pickling=isinstance(error, pickle.PicklingError), speaks="recursion" in str(error).lower())
+        report(after=pickle.loads(cloudpickle.dumps([1, 2])))
+        """,
+        memory=2 << 30,
+    )
+    assert result == {"pickling": True, "speaks": True, "after": [1, 2]}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
+def test_endless_reducer_override_is_an_error():
+    result = run_script(
+        """
+        import io, pickle, cloudpickle
+        class Thing: pass
+        class Endless(cloudpickle.Pickler):
+            def reducer_override(self, obj):
+                return (Thing, (), {"next": Thing()}) if type(obj) is Thing else super().reducer_override(obj)
+        try:
+            Endless(io.BytesIO()).dump(Thing())
+        except Exception as error:
+            report(pickling=isinstance(error, pickle.PicklingError), speaks="recursion" in str(error).lower())
+        """,
+        memory=2 << 30,
+    )
+    assert result == {"pickling": True, "speaks": True}
+
+
+def test_long_is_not_deep():
+    """A million siblings that each run `__reduce__` are no recursion."""
+    result = run_script(
+        """
+        import pickle, cloudpickle
+        class One:
+            def __reduce__(self): return int, ("7",)
+        data = cloudpickle.dumps([One() for _ in range(300_000)])
+        report(total=sum(pickle.loads(data)))
+        """
+    )
+    assert result == {"total": 2_100_000}
+
+
+@pytest.mark.parametrize("hook", ["__getattr__", "__reduce__", "__getstate__"])
+def test_endless_recursion_in_the_users_own_code(hook):
+    """It surfaces as the RecursionError of `pickle` and the PicklingError of upstream; the process lives."""
+    body = "return self.missing" if hook == "__getattr__" else f"return self.{hook}()"
+    entry = "def __reduce__(self): return list, (self.name,)" if hook == "__getattr__" else ""
+    result = run_script(
+        f"""
+        import pickle, cloudpickle
+        class Runaway:
+            def {hook}(self, *args):
+                {body}
+            {entry}
+        try:
+            cloudpickle.dumps(Runaway())
+        except Exception as error:
+            report(kinds=[kind.__name__ for kind in type(error).__mro__])
+        report(after=pickle.loads(cloudpickle.dumps([1])))
+        """
+    )
+    assert {"RecursionError", "PicklingError"} <= set(result["kinds"])
+    assert result["after"] == [1]

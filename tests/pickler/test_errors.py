@@ -1,0 +1,165 @@
+"""What cannot be pickled, and wrong arguments: the exception that `pickle` or upstream raises."""
+
+import io
+import pickle
+import socket
+import sys
+import threading
+
+import pytest
+
+import cloudpickle
+from cloudpickle import Pickler
+
+
+def a_generator():
+    yield 1
+
+
+async def a_coroutine():
+    pass
+
+
+def unpicklable_values():
+    coroutine = a_coroutine()
+    coroutine.close()
+    return {
+        "lock": threading.Lock(),
+        "generator": a_generator(),
+        "coroutine": coroutine,
+        "frame": sys._getframe(),
+        "thread": threading.Thread(target=a_generator),
+        "socket": socket.socket(),
+    }
+
+
+@pytest.mark.parametrize("name", ["lock", "generator", "coroutine", "frame", "thread", "socket"])
+def test_unpicklable(name):
+    """The same exception type and text as `pickle` has for it."""
+    value = unpicklable_values()[name]
+    with pytest.raises((TypeError, pickle.PicklingError)) as theirs:
+        pickle.dumps(value, protocol=5)
+    with pytest.raises(theirs.type) as ours:
+        cloudpickle.dumps(value)
+    if name != "thread":
+        assert str(ours.value) == str(theirs.value)
+    if name == "socket":
+        value.close()
+
+
+def test_lock_message():
+    with pytest.raises(TypeError, match="^cannot pickle '_thread.lock' object$"):
+        cloudpickle.dumps({"a": [threading.Lock()]})
+
+
+def test_lock_captured_by_a_function():
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot pickle '_thread.lock' object"):
+        cloudpickle.dumps(lambda: lock)
+
+
+def test_iterator_of_a_library_in_c():
+    import ssl
+
+    with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
+        cloudpickle.dumps(ssl.create_default_context())
+
+
+def test_file_opened_for_writing(tmp_path):
+    with open(tmp_path / "f", "w", encoding="utf-8") as file:
+        with pytest.raises(pickle.PicklingError, match="Cannot pickle files that are not opened for reading: w"):
+            cloudpickle.dumps(file)
+
+
+@pytest.mark.parametrize("bad", [threading.Lock(), lambda: threading.Lock], ids=["lock", "lock in a function"])
+def test_nothing_is_returned_or_written_as_if_whole(bad):
+    lock = threading.Lock()
+    file = io.BytesIO()
+    with pytest.raises(TypeError):
+        cloudpickle.dump(["x" * 200_000, b"y" * 200_000, lock, bad], file)
+    with pytest.raises((EOFError, pickle.UnpicklingError)):
+        pickle.loads(file.getvalue())
+
+
+def test_pickler_is_usable_after_a_refusal():
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            pickler.dump([1, threading.Lock()])
+    pickler.clear_memo()
+    start = file.tell()
+    pickler.dump({"fine": lambda: 1})
+    assert pickle.loads(file.getvalue()[start:])["fine"]() == 1
+
+
+def test_protocol_too_high():
+    for call in (lambda: cloudpickle.dumps(1, protocol=6), lambda: Pickler(io.BytesIO(), protocol=6)):
+        with pytest.raises(ValueError, match="^pickle protocol must be <= 5$"):
+            call()
+    with pytest.raises(ValueError):
+        cloudpickle.dump(1, io.BytesIO(), 10**6)
+
+
+def test_negative_protocol_is_the_highest():
+    assert cloudpickle.dumps(1, protocol=-1) == cloudpickle.dumps(1, protocol=-5) == cloudpickle.dumps(1)
+
+
+@pytest.mark.parametrize("protocol", ["5", [], object()], ids=repr)
+def test_protocol_of_the_wrong_type(protocol):
+    with pytest.raises(TypeError):
+        cloudpickle.dumps(1, protocol=protocol)
+
+
+def test_protocol_true_is_one():
+    assert cloudpickle.dumps([1], protocol=True) == pickle.dumps([1], protocol=1)
+
+
+@pytest.mark.parametrize("file", [None, 5, "name", object(), b"bytes"], ids=repr)
+def test_file_without_write(file):
+    with pytest.raises(TypeError, match="^file must have a 'write' attribute$"):
+        cloudpickle.dump(1, file)
+    with pytest.raises(TypeError, match="^file must have a 'write' attribute$"):
+        Pickler(file)
+
+
+def test_write_that_cannot_be_called():
+    class File:
+        write = 5
+
+    with pytest.raises(TypeError):
+        cloudpickle.dump(1, File())
+
+
+def test_buffer_callback_below_protocol_5():
+    for call in (
+        lambda: cloudpickle.dumps(1, 4, print),
+        lambda: cloudpickle.dump(1, io.BytesIO(), 4, print),
+        lambda: Pickler(io.BytesIO(), 4, print),
+    ):
+        with pytest.raises(ValueError, match="^buffer_callback needs protocol >= 5$"):
+            call()
+
+
+def test_buffer_callback_that_cannot_be_called():
+    with pytest.raises(TypeError):
+        cloudpickle.dumps(pickle.PickleBuffer(b"x"), buffer_callback=5)
+
+
+@pytest.mark.parametrize("arguments", [(), (1, 2, 3, 4)])
+def test_wrong_number_of_arguments(arguments):
+    with pytest.raises(TypeError):
+        cloudpickle.dumps(*arguments)
+
+
+def test_unknown_keyword():
+    with pytest.raises(TypeError):
+        cloudpickle.dumps(1, unknown=True)
+    with pytest.raises(TypeError):
+        Pickler(io.BytesIO(), unknown=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x05", b"\x80\x05K", b"garbage", b"\x80\x06N."], ids=repr)
+def test_loads_of_what_is_no_pickle(data):
+    with pytest.raises((EOFError, pickle.UnpicklingError, ValueError, IndexError, KeyError)):
+        cloudpickle.loads(data)
