@@ -243,3 +243,30 @@ def test_endless_recursion_in_the_users_own_code(hook):
     )
     assert {"RecursionError", "PicklingError"} <= set(result["kinds"])
     assert result["after"] == [1]
+
+
+SELF_REFERRING = {
+    "arguments": "return list, (self,)",
+    "in a container": "return list, ([{1: self}],)",
+    "through the class": "return getattr, (self, 'x')",
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
+@pytest.mark.parametrize("shape", SELF_REFERRING)
+def test_object_among_its_own_arguments_is_an_error(shape):
+    """It would have to exist before it is made; `pickle` runs into the recursion limit."""
+    result = run_script(
+        f"""
+        import pickle, cloudpickle
+        class Circular:
+            def __reduce__(self):
+                {SELF_REFERRING[shape]}
+        try:
+            cloudpickle.dumps(Circular())
+        except Exception as error:
+            report(pickling=isinstance(error, pickle.PicklingError), speaks="recursion" in str(error).lower())
+        """,
+        memory=2 << 30,
+    )
+    assert result == {"pickling": True, "speaks": True}

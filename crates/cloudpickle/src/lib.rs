@@ -18,16 +18,17 @@ use pyo3::prelude::*;
 #[pymodule(name = "_native")]
 mod native {
     #[pymodule_export]
-    use super::pickler::python_api::{PicklerCore, PicklerMemoProxy, dump, dumps};
+    use super::pickler::python_api::{PicklerCore, PicklerMemoProxy};
     #[pymodule_export]
     use super::runtime::set_pickler_class;
-    use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, rebuild, reduce, runtime};
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, pickler, rebuild, reduce, runtime};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         runtime::load(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DeepRecursionError", &runtime::Runtime::get(module.py()).state.deep_recursion_error)?;
+        pickler::python_api::add_to(module)?;
         by_value::add_to(module)?;
         rebuild::add_to(module)?;
         reduce::add_to(module)

@@ -1,7 +1,7 @@
 //! The Python objects this extension needs, looked up once, when it is imported.
 //!
 //! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
-//! `ImportError` of `cloudpickle`, not a surprise in the middle of a dump.
+//! error of `import cloudpickle`, not a surprise in the middle of a dump.
 
 use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
 use pyo3::intern;

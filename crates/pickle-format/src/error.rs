@@ -20,6 +20,11 @@ pub enum FormatError {
         /// How many bytes it has.
         len: u64,
     },
+    /// There is no memory for the bytes of the value. A `MemoryError` in Python.
+    OutOfMemory {
+        /// How many bytes it has.
+        len: u64,
+    },
     /// The memo has more entries than the protocol can number. A `PicklingError` in Python.
     MemoTooLarge {
         /// The opcode whose argument is too narrow.
@@ -58,6 +63,7 @@ impl fmt::Display for FormatError {
                 f.write_str("serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher")
             }
             Self::TooLarge { what: Counted::Int, .. } => f.write_str("int too large to pickle"),
+            Self::OutOfMemory { len } => write!(f, "no memory for a value of {len} bytes"),
             Self::MemoTooLarge { opcode, .. } => write!(f, "memo id too large for {}", opcode.name()),
             Self::NotRepresentable { opcode, protocol } => write!(
                 f,
@@ -88,6 +94,7 @@ mod tests {
                 "serializing a bytes object larger than 4 GiB requires pickle protocol 4 or higher",
             ),
             (FormatError::TooLarge { what: Counted::Int, len: 1 << 31 }, "int too large to pickle"),
+            (FormatError::OutOfMemory { len: 7 }, "no memory for a value of 7 bytes"),
             (
                 FormatError::MemoTooLarge { opcode: Opcode::LongBinPut, index: usize::MAX },
                 "memo id too large for LONG_BINPUT",

@@ -77,8 +77,8 @@ const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"
 ///
 /// The search passes over `__main__`, which is another module in every process, over `__mp_main__`, which is its alias in
 /// the children of `multiprocessing`, over this extension, whose functions are known as `cloudpickle.cloudpickle`'s, and
-/// over what is not a module. It walks a copy of `sys.modules`, which a lazy
-/// module's `__getattr__` or another thread may change meanwhile; what a lookup raises is no one's concern here.
+/// over what is not a module. It walks a copy of `sys.modules`, which a lazy module's `__getattr__` or another thread may
+/// change meanwhile; what a lookup raises is no one's concern here.
 fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = obj.py();
     if let Some(module_name) = attribute(obj, intern!(py, "__module__"))? {

@@ -3,8 +3,9 @@
 //! The engine has no recursion to overflow, so a `__reduce__` that hands out a fresh object each time it is called would
 //! be followed until the memory is gone. Depth alone proves nothing: a linked list may have a million nodes. What tells
 //! the two apart is when the objects came into being. Once reductions stand [`DEEP`] levels deep inside each other, the
-//! objects that exist are recorded; if the next [`DEEP`] levels are all objects from after that moment, the graph is
-//! being made while it is walked.
+//! objects that exist are recorded, and each may be reduced once more. If [`DEEP`] levels inside each other are of objects
+//! from after that moment, or of objects that had their turn, the graph is being made while it is walked, or a reduction
+//! leads back to itself.
 
 use std::collections::HashSet;
 
@@ -25,9 +26,9 @@ const DEEP: usize = 50_000;
 pub(super) struct EndlessGuard {
     /// Reductions in progress.
     depth: usize,
-    /// The addresses of the objects that existed when `depth` first reached [`DEEP`].
+    /// The addresses of the objects that existed when `depth` first reached [`DEEP`], less those reduced since.
     existed: Option<HashSet<usize>>,
-    /// Reductions in progress of objects that did not exist then.
+    /// Reductions in progress of objects that are not among them.
     fresh: usize,
 }
 
@@ -51,11 +52,11 @@ impl EndlessGuard {
     #[cold]
     fn enter_deep(&mut self, obj: &Bound<'_, PyAny>) -> PyResult<Level> {
         let py = obj.py();
-        let existed = match &self.existed {
+        let existed = match &mut self.existed {
             Some(existed) => existed,
             None => self.existed.insert(addresses_of_all_objects(py)?),
         };
-        let fresh = !existed.contains(&(obj.as_ptr() as usize));
+        let fresh = !existed.remove(&(obj.as_ptr() as usize));
         self.fresh += usize::from(fresh);
         if self.fresh <= DEEP {
             return Ok(Level { fresh });
@@ -63,9 +64,9 @@ impl EndlessGuard {
         Err(Runtime::get(py).deep_recursion_error(
             py,
             format!(
-                "deep recursion without an end: {DEEP} nested reductions, each of an object that did not exist before \
-                 the one around it was pickled. Does a __reduce__, __getstate__ or reducer make new objects without end? \
-                 The last one is of type '{}'",
+                "deep recursion without an end: {DEEP} reductions inside each other, of objects that did not exist before \
+                 or were being reduced already. Does a __reduce__, __getstate__ or reducer make objects without end, or \
+                 return the object itself among its arguments? The last one is of type '{}'",
                 crate::reduce::reduction::type_name(&obj.get_type())
             ),
         ))

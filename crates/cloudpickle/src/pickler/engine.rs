@@ -1,13 +1,12 @@
 //! One dump in progress: its loop and the order of decisions.
 //!
 //! There is no recursion. [`Engine::save`] writes an object whole, or returns the [`Frame`] of one that has parts; the
-//! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone, and an
-//! error finds the path to its object on that stack.
+//! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
 
 use std::collections::HashSet;
 
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
-use pyo3::exceptions::{PyOverflowError, PyRecursionError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
@@ -381,6 +380,7 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn refused(&self, error: FormatError) -> PyErr {
         match error {
             FormatError::TooLarge { .. } => PyOverflowError::new_err(error.to_string()),
+            FormatError::OutOfMemory { .. } => PyMemoryError::new_err(error.to_string()),
             FormatError::MemoTooLarge { .. } | FormatError::NotRepresentable { .. } => {
                 self.runtime.pickling_error(self.py, error.to_string())
             }

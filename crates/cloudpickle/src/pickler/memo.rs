@@ -33,9 +33,7 @@ fn first_probe(address: usize) -> usize {
 /// at a stride, such as datetimes (measured: 20 times slower).
 #[cold]
 fn second_probe(address: usize) -> usize {
-    #[allow(clippy::cast_possible_truncation, reason = "on 32 bits the upper half of the mixed bits is not needed")]
-    let mixed = ((address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 29) as usize;
-    mixed
+    ((address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 29) as usize
 }
 
 impl Memo {
@@ -98,8 +96,8 @@ impl Memo {
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
-        let old = std::mem::replace(&mut self.table, vec![FREE; len]);
-        for entry in old {
+        let entries = std::mem::replace(&mut self.table, vec![FREE; len]);
+        for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
                 self.table[at] = entry;

@@ -14,7 +14,13 @@ use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::output::Output;
-use crate::runtime::Runtime;
+use crate::runtime::{self, Runtime};
+
+/// Adds the functions to the extension.
+pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    runtime::add_function(module, wrap_pyfunction!(dumps, module)?)?;
+    runtime::add_function(module, wrap_pyfunction!(dump, module)?)
+}
 
 /// Serialize `obj` to a bytes object.
 ///
@@ -166,8 +172,8 @@ impl PicklerCore {
             let message = format!("'memo' attribute must be a PicklerMemoProxy object or dict, not {found}");
             return Err(PyTypeError::new_err(message));
         };
-        let old = std::mem::replace(MemoInUse::take(self)?.get(), memo);
-        drop(old);
+        let replaced = std::mem::replace(MemoInUse::take(self)?.get(), memo);
+        drop(replaced);
         Ok(())
     }
 

@@ -7,10 +7,13 @@ use crate::argument::{self, ArgumentKind};
 use crate::error::{Counted, FormatError, Result};
 use crate::opcode::Opcode;
 use crate::protocol::Protocol;
-use crate::write::frame::{Framing, is_large};
+use crate::write::frame::{FRAME_HEADER_SIZE, Framing, is_large};
 
 /// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
 const INITIAL_CAPACITY: usize = 1024;
+
+/// What stands beside a large payload at most: its opcode and length, and the header of a frame.
+const HEADERS: usize = 2 * FRAME_HEADER_SIZE;
 
 /// Appends values to a buffer, as pickle opcodes of one protocol.
 ///
@@ -289,6 +292,7 @@ impl Encoder {
     /// A payload of `len` bytes, which `append` adds to the buffer: for data that is not in one slice.
     pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         if is_large(len) {
+            self.reserve(len)?;
             self.payload_header(payload, len as u64)?;
         } else {
             let header = payload.header(len as u64, self.protocol)?;
@@ -315,9 +319,15 @@ impl Encoder {
 
     #[cold]
     fn large_payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
+        self.reserve(data.len())?;
         self.payload_header(payload, data.len() as u64)?;
         self.buffer.extend_from_slice(data);
         Ok(())
+    }
+
+    /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
+    fn reserve(&mut self, len: usize) -> Result<()> {
+        self.buffer.try_reserve(len.saturating_add(HEADERS)).map_err(|_| FormatError::OutOfMemory { len: len as u64 })
     }
 }
 
