@@ -71,7 +71,7 @@ __all__ = [
     "_property_reduce",
     "_rehydrate_skeleton_class",
     "_root_logger_reduce",
-    "_set_pickler_class",
+    "_set_reducer_override",
     "_should_pickle_by_reference",
     "_typevar_reduce",
     "_weakset_reduce",
@@ -145,7 +145,7 @@ class PicklerMemoProxy(_pickle.PicklerMemoProxy):
     def copy(self) -> dict[int, tuple[int, Any]]: ...
     def __reduce__(self) -> tuple[type[dict[int, Any]], tuple[dict[int, tuple[int, Any]]]]: ...
 
-def _set_pickler_class(cls: type[pickle.Pickler], /) -> None: ...
+def _set_reducer_override(cls: type[pickle.Pickler], /) -> None: ...
 
 # --- By reference or by value: crates/cloudpickle/src/by_value
 

@@ -7,6 +7,7 @@ What these functions do is in the extension `cloudpickle._native`.
 from __future__ import annotations
 
 import opcode
+import operator
 import pickle
 import platform
 import sys
@@ -163,12 +164,10 @@ class Pickler(pickle.Pickler):
         *,
         fix_imports: bool = True,
     ) -> None:
-        if protocol is None:
-            protocol = DEFAULT_PROTOCOL
+        self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
         # The base class checks the arguments, and has the attributes `bin` and `fast`.
-        super().__init__(file, protocol=protocol, fix_imports=fix_imports, buffer_callback=buffer_callback)
-        self.proto = int(protocol)
-        self._core = _native.PicklerCore(file, protocol, buffer_callback, fix_imports=fix_imports)
+        super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
+        self._core = _native.PicklerCore(file, self.proto, buffer_callback, fix_imports=fix_imports)
 
     def dump(self, obj: Any) -> None:
         """Write one pickle of `obj` to the file.
@@ -205,7 +204,7 @@ class Pickler(pickle.Pickler):
             raise pickle.PicklingError(f"Pickler.__init__() was not called by {name}.__init__()") from None
 
 
-_native._set_pickler_class(Pickler)
+_native._set_reducer_override(Pickler.reducer_override)
 
 CloudPickler = Pickler
 

@@ -270,3 +270,60 @@ def test_object_among_its_own_arguments_is_an_error(shape):
         memory=2 << 30,
     )
     assert result == {"pickling": True, "speaks": True}
+
+
+def test_endless_graph_of_large_objects_is_an_error():
+    result = run_script(
+        """
+        import pickle, cloudpickle
+        class Endless:
+            def __reduce__(self): return Endless, (Endless(), bytes(30_000))
+        try:
+            cloudpickle.dumps(Endless())
+        except Exception as error:
+            report(pickling=isinstance(error, pickle.PicklingError), speaks="recursion" in str(error).lower())
+        """,
+        memory=2 << 30,
+    )
+    assert result == {"pickling": True, "speaks": True}
+
+
+def test_deep_data_that_gc_freeze_hides():
+    """Servers that fork freeze what they loaded; `gc.get_objects` does not show it."""
+    result = deep(
+        """
+import gc
+class Node: pass
+head = None
+for i in range(60_000):
+    node = Node()
+    node.next = head
+    head = node
+gc.freeze()
+data = on_a_small_stack(lambda: cloudpickle.dumps(head))
+report(error=None if isinstance(data, bytes) else data)
+"""
+    )
+    assert result == {"error": None}
+
+
+def test_deep_data_whose_links_are_wrapped_when_pickled():
+    """Every second level is an object that did not exist before; the levels between did."""
+    result = deep(
+        """
+class Wrapper:
+    def __init__(self, inner): self.inner = inner
+    def __reduce__(self): return Wrapper, (self.inner,)
+class Node:
+    next = None
+    def __reduce__(self): return Node, (), {"next": Wrapper(self.next)}
+head = None
+for i in range(60_000):
+    node = Node()
+    node.next = head
+    head = node
+data = on_a_small_stack(lambda: cloudpickle.dumps(head))
+report(error=None if isinstance(data, bytes) else data)
+"""
+    )
+    assert result == {"error": None}

@@ -163,3 +163,22 @@ def test_unknown_keyword():
 def test_loads_of_what_is_no_pickle(data):
     with pytest.raises((EOFError, pickle.UnpicklingError, ValueError, IndexError, KeyError)):
         cloudpickle.loads(data)
+
+
+def test_failed_dump_leaves_nothing_in_the_memo():
+    """What was written is no pickle, so that later pickles must not refer to what it held."""
+
+    class Bad:
+        def __reduce__(self):
+            raise ValueError("bad")
+
+    shared = [1]
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    with pytest.raises(ValueError, match="bad"):
+        pickler.dump([shared, Bad()])
+    end = file.tell()
+    pickler.dump([shared, shared])
+    loaded = pickle.loads(file.getvalue()[end:])
+    assert loaded == [[1], [1]]
+    assert loaded[0] is loaded[1]

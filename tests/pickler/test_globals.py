@@ -142,3 +142,19 @@ def test_builtin_function_without_a_home():
             cloudpickle.dumps(Posing())
     finally:
         del sys.modules["emptied"]
+
+
+def test_name_of_a_subclass_of_str():
+    """Its methods are user code, and do not decide what is found."""
+
+    class Name(str):
+        def split(self, *args):
+            return ["digits"]
+
+    class Thing:
+        def __reduce__(self):
+            return Name("no such name")
+
+    Thing.__module__ = "string"
+    with pytest.raises(pickle.PicklingError, match="no such name"):
+        cloudpickle.dumps(Thing())

@@ -589,3 +589,39 @@ def test_picklers_do_not_leak():
     del pickler
     gc.collect()
     assert dead() is None
+
+
+def test_reducer_override_replaced_on_the_class(monkeypatch):
+    original, seen = Pickler.reducer_override, []
+
+    def replaced(self, obj):
+        seen.append(obj)
+        return original(self, obj)
+
+    monkeypatch.setattr(Pickler, "reducer_override", replaced)
+
+    def function():
+        return 1
+
+    assert pickle.loads(dumps_with(Pickler, function))() == 1
+    assert function in seen
+
+
+def test_hook_that_reads_the_memo():
+    class Counting(Pickler):
+        def persistent_id(self, obj):
+            lengths.append(len(self.memo.copy()))
+
+    lengths = []
+    first, second = [2], [3]
+    data = dumps_with(Counting, [first, second, first])
+    assert pickle.loads(data) == [[2], [3], [2]]
+    assert lengths == [0, 1, 2, 2, 3, 3]
+
+
+def test_binary_opcodes_cannot_be_forced_on_protocol_0():
+    file = io.BytesIO()
+    pickler = Pickler(file, 0)
+    pickler.bin = 1
+    pickler.dump(["text", 1, b"bytes"])
+    assert pickle.loads(file.getvalue()) == ["text", 1, b"bytes"]

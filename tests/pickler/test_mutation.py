@@ -410,3 +410,27 @@ def test_hook_that_lets_another_thread_pickle():
     shared = ["shared"]
     loaded = pickle.loads(cloudpickle.dumps([shared, Calls(elsewhere), shared]))
     assert loaded[0] is loaded[2] and loaded[1] == "reduced" and results[0][1]() == "other"
+
+
+def test_function_attributes_that_change_when_they_are_read():
+    """The hash of a key that is no string is user code."""
+
+    def function():
+        return 1
+
+    class Key:
+        hashed = 0
+
+        def __hash__(self):
+            Key.hashed += 1
+            if Key.hashed > 1:
+                function.__dict__.update({f"x{i + Key.hashed * 100}": 1 for i in range(100)})
+            return 5
+
+    function.__dict__[Key()] = 1
+    function.__dict__["y"] = 2
+    try:
+        data = cloudpickle.dumps(function)
+    except RuntimeError:
+        return
+    assert pickle.loads(data)() == 1

@@ -745,3 +745,14 @@ def test_class_with_type_parameters():
 def test_first_line_and_static_attributes():
     source = "\n\nclass A:\n    def f(self): self.x = 1\n"
     assert ship(source, "A", "[value.__firstlineno__, value.__static_attributes__]") == [3, ("x",)]
+
+
+def test_slots_assigned_after_the_class_was_made():
+    """They have no effect on its instances, there as here."""
+    source = """
+    class A: pass
+    A.__slots__ = ("x",)
+    a = A()
+    a.free = 1
+    """
+    assert ship(source, "a", "[vars(value), type(value).__slots__]") == [{"free": 1}, ("x",)]

@@ -636,3 +636,14 @@ def test_exception_groups():
         return caught
     """
     assert ship(source, "f", "value()") == [1, 1]
+
+
+def test_globals_that_compute_their_values():
+    """A namespace of a subclass of dict is read by its `__getitem__`, as the interpreter does."""
+    source = """
+    import types
+    class Computed(dict):
+        def __getitem__(self, name): return 43
+    f = types.FunctionType((lambda: real).__code__, Computed(real=1))
+    """
+    assert ship(source, "f", "value()") == 43

@@ -20,7 +20,7 @@ mod native {
     #[pymodule_export]
     use super::pickler::python_api::{PicklerCore, PicklerMemoProxy};
     #[pymodule_export]
-    use super::runtime::set_pickler_class;
+    use super::runtime::set_reducer_override;
     use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, pickler, rebuild, reduce, runtime};
 
     #[pymodule_init]

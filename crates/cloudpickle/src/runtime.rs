@@ -3,12 +3,12 @@
 //! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
 //! error of `import cloudpickle`, not a surprise in the middle of a dump.
 
-use pyo3::exceptions::{PyRecursionError, PyRuntimeError};
+use pyo3::exceptions::{PyImportError, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyTuple, PyType};
-use python_objects::compat;
+use python_objects::{compat, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
@@ -225,11 +225,20 @@ fn deep_recursion_error(py: Python<'_>) -> PyResult<Py<PyType>> {
 
 static RUNTIME: PyOnceLock<Runtime> = PyOnceLock::new();
 
-/// `cloudpickle.Pickler`, the Python half of the pickler, which introduces itself when it is defined.
-static PICKLER_CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+/// `cloudpickle.Pickler.reducer_override`, of which the engine knows the Rust half.
+static REDUCER_OVERRIDE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Looks everything up. Called once, by the module's initialisation.
+///
+/// # Errors
+/// `ImportError` in a sub-interpreter: what is process-wide here would mix the objects of two interpreters.
 pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
+    if !interpreter::is_main(py) {
+        return Err(PyImportError::new_err("cloudpickle cannot be imported in a sub-interpreter"));
+    }
+    // PyO3 checks once, when a detached thread first attaches, that the interpreter is initialised. A finaliser that
+    // pickles at shutdown could be the first, when it is not any more.
+    py.detach(|| Python::attach(|_| ()));
     RUNTIME.get_or_try_init(py, || Runtime::look_up(py)).map(|_| ())
 }
 
@@ -277,16 +286,15 @@ pub(crate) fn add_function<'py>(extension: &Bound<'py, PyModule>, function: Boun
     extension.add_function(function)
 }
 
-/// Called once by the module that defines `cloudpickle.Pickler`.
+/// Called once by the module that defines `cloudpickle.Pickler`, with its `reducer_override`.
 #[pyfunction]
-#[pyo3(name = "_set_pickler_class")]
-pub(crate) fn set_pickler_class(class: &Bound<'_, PyType>) {
-    // A reload of the Python module keeps the first class.
-    let _ = PICKLER_CLASS.set(class.py(), class.clone().unbind());
+#[pyo3(name = "_set_reducer_override")]
+pub(crate) fn set_reducer_override(method: &Bound<'_, PyAny>) {
+    // A reload of the Python module keeps the first one.
+    let _ = REDUCER_OVERRIDE.set(method.py(), method.clone().unbind());
 }
 
-/// `cloudpickle.Pickler`.
-pub(crate) fn pickler_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    let class = PICKLER_CLASS.get(py);
-    class.map(|class| class.bind(py)).ok_or_else(|| PyRuntimeError::new_err("cloudpickle.cloudpickle is not imported"))
+/// Whether `function` is `cloudpickle.Pickler.reducer_override` as it was defined, not what a user put in its place.
+pub(crate) fn is_own_reducer_override(function: &Bound<'_, PyAny>) -> bool {
+    REDUCER_OVERRIDE.get(function.py()).is_some_and(|own| function.is(own))
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`kind`]: which builtin type an object is of, exactly.
 //! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
+//! - [`interpreter`]: which interpreter this is.
 //! - [`dict`]: walking a dict that user code may change under the walk.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
@@ -12,5 +13,6 @@ pub mod buffer;
 pub mod compat;
 pub mod dict;
 pub mod int;
+pub mod interpreter;
 pub mod kind;
 pub mod text;

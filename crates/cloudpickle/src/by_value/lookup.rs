@@ -118,14 +118,24 @@ fn find<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<O
     if text.split('.').any(|part| part == LOCALS) {
         return Ok(None);
     }
-    let mut object = object.clone();
-    for part in text.split('.') {
-        match object.getattr_opt(part)? {
-            Some(found) => object = found,
-            None => return Ok(None),
-        }
+    Ok(follow(object, text)?.map(|found| found.object))
+}
+
+/// What a dotted name leads to.
+pub(crate) struct Found<'py> {
+    /// What has `object` as an attribute, under the last part of the name.
+    pub(crate) parent: Bound<'py, PyAny>,
+    pub(crate) object: Bound<'py, PyAny>,
+}
+
+/// Follows a dotted name, attribute by attribute; None where one is missing.
+pub(crate) fn follow<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Found<'py>>> {
+    let mut found = Found { parent: object.clone(), object: object.clone() };
+    for part in name.split('.') {
+        let Some(attribute) = found.object.getattr_opt(part)? else { return Ok(None) };
+        found = Found { parent: found.object, object: attribute };
     }
-    Ok(Some(object))
+    Ok(Some(found))
 }
 
 /// `getattr(object, name, None)`, with None for "it is None" as well.

@@ -3,9 +3,9 @@
 //! The engine has no recursion to overflow, so a `__reduce__` that hands out a fresh object each time it is called would
 //! be followed until the memory is gone. Depth alone proves nothing: a linked list may have a million nodes. What tells
 //! the two apart is when the objects came into being. Once reductions stand [`DEEP`] levels deep inside each other, the
-//! objects that exist are recorded, and each may be reduced once more. If [`DEEP`] levels inside each other are of objects
-//! from after that moment, or of objects that had their turn, the graph is being made while it is walked, or a reduction
-//! leads back to itself.
+//! objects that exist are recorded, and each may be reduced once more. If then [`DEEP`] levels in a row are of objects from
+//! after that moment, or of objects that had their turn, the graph is being made while it is walked, or a reduction leads
+//! back to itself.
 
 use std::collections::HashSet;
 
@@ -17,9 +17,9 @@ use crate::runtime::Runtime;
 
 /// How many reductions may stand inside each other before the question is asked.
 ///
-/// Data seldom is as deep, so that few dumps pay for the list of all objects; and the frames of twice as many levels of
-/// an endless graph, with what its `__reduce__` made for each, stay below a few hundred megabytes.
-const DEEP: usize = 50_000;
+/// Data seldom is as deep, so that few dumps pay for the list of all objects; it is ten times what `pickle` can follow; and
+/// twice as many levels of an endless graph, with what its `__reduce__` made for each, do not exhaust the memory.
+const DEEP: usize = 10_000;
 
 /// Counts the reductions that stand inside each other.
 #[derive(Default)]
@@ -28,14 +28,14 @@ pub(super) struct EndlessGuard {
     depth: usize,
     /// The addresses of the objects that existed when `depth` first reached [`DEEP`], less those reduced since.
     existed: Option<HashSet<usize>>,
-    /// Reductions in progress of objects that are not among them.
+    /// How many of the reductions in progress, counted from the innermost, are of objects that are not among them.
     fresh: usize,
 }
 
-/// What [`EndlessGuard::enter`] found, to be handed back to [`EndlessGuard::leave`].
+/// What [`EndlessGuard::leave`] restores.
 #[derive(Clone, Copy)]
 pub(super) struct Level {
-    fresh: bool,
+    fresh_around: usize,
 }
 
 impl EndlessGuard {
@@ -46,7 +46,7 @@ impl EndlessGuard {
     #[inline]
     pub(super) fn enter(&mut self, obj: &Bound<'_, PyAny>) -> PyResult<Level> {
         self.depth += 1;
-        if self.depth < DEEP { Ok(Level { fresh: false }) } else { self.enter_deep(obj) }
+        if self.depth < DEEP { Ok(Level { fresh_around: 0 }) } else { self.enter_deep(obj) }
     }
 
     #[cold]
@@ -54,12 +54,12 @@ impl EndlessGuard {
         let py = obj.py();
         let existed = match &mut self.existed {
             Some(existed) => existed,
-            None => self.existed.insert(addresses_of_all_objects(py)?),
+            None => self.existed.insert(existing_objects(obj)?),
         };
-        let fresh = !existed.remove(&(obj.as_ptr() as usize));
-        self.fresh += usize::from(fresh);
+        let level = Level { fresh_around: self.fresh };
+        self.fresh = if existed.remove(&(obj.as_ptr() as usize)) { 0 } else { self.fresh + 1 };
         if self.fresh <= DEEP {
-            return Ok(Level { fresh });
+            return Ok(level);
         }
         Err(Runtime::get(py).deep_recursion_error(
             py,
@@ -76,12 +76,31 @@ impl EndlessGuard {
     #[inline]
     pub(super) fn leave(&mut self, level: Level) {
         self.depth -= 1;
-        self.fresh -= usize::from(level.fresh);
+        self.fresh = level.fresh_around;
     }
 }
 
-/// All that can hold references to other objects is known to the garbage collector; the links of an endless chain do.
-fn addresses_of_all_objects(py: Python<'_>) -> PyResult<HashSet<usize>> {
-    let objects = py.import(intern!(py, "gc"))?.call_method0(intern!(py, "get_objects"))?.cast_into::<PyList>()?;
-    Ok(objects.iter().map(|object| object.as_ptr() as usize).collect())
+/// The addresses of all objects that can hold references to others; the links of an endless chain do.
+///
+/// `gc.freeze`, which servers call before they fork, hides objects from `gc.get_objects`. Then those that `obj` leads to
+/// are looked for one by one, which is slower.
+fn existing_objects(obj: &Bound<'_, PyAny>) -> PyResult<HashSet<usize>> {
+    let gc = obj.py().import(intern!(obj.py(), "gc"))?;
+    let objects = gc.call_method0(intern!(obj.py(), "get_objects"))?.cast_into::<PyList>()?;
+    let mut existing: HashSet<usize> = objects.iter().map(|object| object.as_ptr() as usize).collect();
+    let frozen = gc.getattr_opt(intern!(obj.py(), "get_freeze_count"))?;
+    if frozen.is_some_and(|count| count.call0().is_ok_and(|count| count.is_truthy().unwrap_or(true))) {
+        let get_referents = gc.getattr(intern!(obj.py(), "get_referents"))?;
+        let mut visited = HashSet::new();
+        let mut pending = vec![obj.clone()];
+        while let Some(object) = pending.pop() {
+            for referent in get_referents.call1((object,))?.cast_into::<PyList>()? {
+                if visited.insert(referent.as_ptr() as usize) {
+                    pending.push(referent);
+                }
+            }
+        }
+        existing.extend(visited);
+    }
+    Ok(existing)
 }

@@ -16,6 +16,7 @@ use super::BaseGlobals;
 use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
+use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
@@ -23,6 +24,9 @@ use super::save_reduce::{ItemsFrame, ReductionFrame};
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::{class, function};
 use crate::runtime::Runtime;
+
+/// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
+const SIGNAL_INTERVAL: u32 = 1 << 14;
 
 /// The settings of one dump.
 #[derive(Clone, Copy)]
@@ -45,7 +49,11 @@ pub(super) struct Engine<'py, 's> {
     pub(super) output: Output<'py>,
     pub(super) hooks: Hooks<'py>,
     memo: &'s mut Memo,
+    /// Where the memo comes from, if from a pickler: its hooks may look at it.
+    lender: Option<&'s MemoOfPickler>,
     base_globals: &'s BaseGlobals,
+    /// Counts the objects, to look for signals now and then.
+    saved: u32,
     pub(super) endless: EndlessGuard,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: HashSet<usize>,
@@ -142,6 +150,7 @@ impl<'py, 's> Engine<'py, 's> {
         output: Output<'py>,
         hooks: Hooks<'py>,
         memo: &'s mut Memo,
+        lender: Option<&'s MemoOfPickler>,
         base_globals: &'s BaseGlobals,
     ) -> Self {
         let mut encoder = Encoder::new(settings.protocol);
@@ -155,7 +164,9 @@ impl<'py, 's> Engine<'py, 's> {
             output,
             hooks,
             memo,
+            lender,
             base_globals,
+            saved: 0,
             endless: EndlessGuard::default(),
             in_progress: HashSet::new(),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
@@ -163,9 +174,16 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Writes one whole pickle of `obj`. With [`Output::Memory`], its bytes are in the encoder afterwards.
+    ///
+    /// If it fails, the memo is as it was before, so that a later dump of the same pickler refers to nothing that no
+    /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        let remembered = self.memo.len();
         self.encoder.start();
-        self.save_whole(obj).map_err(|error| self.explained(error))?;
+        if let Err(error) = self.save_whole(obj) {
+            drop(self.memo.forget_since(remembered));
+            return Err(self.explained(error));
+        }
         self.encoder.finish();
         self.output.flush(self.py, &mut self.encoder)
     }
@@ -243,6 +261,10 @@ impl<'py, 's> Engine<'py, 's> {
         if self.encoder.boundary() || self.encoder.len() > self.flush_above {
             self.output.flush(self.py, &mut self.encoder)?;
         }
+        self.saved = self.saved.wrapping_add(1);
+        if self.saved.is_multiple_of(SIGNAL_INTERVAL) {
+            self.py.check_signals()?;
+        }
         if self.hooks.persistent_id.is_some()
             && let Some(saved) = self.save_persistent_id(obj)?
         {
@@ -293,7 +315,7 @@ impl<'py, 's> Engine<'py, 's> {
                 }
             }
             ReducerOverride::Method(method) => {
-                let value = method.call1((obj,))?;
+                let value = call_hook(method, obj, self.lender, self.memo)?;
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
                 }
@@ -335,7 +357,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// Writes the id that the hook gives for `obj`, if it gives one.
     fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved<'py>>> {
         let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
-        let id = hook.call1((obj,))?;
+        let id = call_hook(hook, obj, self.lender, self.memo)?;
         if id.is_none() {
             return Ok(None);
         }
@@ -385,6 +407,19 @@ impl<'py, 's> Engine<'py, 's> {
                 self.runtime.pickling_error(self.py, error.to_string())
             }
         }
+    }
+}
+
+/// Calls a hook of a pickler, which may look at the pickler's memo.
+fn call_hook<'py>(
+    hook: &Bound<'py, PyAny>,
+    obj: &Bound<'py, PyAny>,
+    lender: Option<&MemoOfPickler>,
+    memo: &mut Memo,
+) -> PyResult<Bound<'py, PyAny>> {
+    match lender {
+        Some(lender) => lender.lend(memo, || hook.call1((obj,))),
+        None => hook.call1((obj,)),
     }
 }
 

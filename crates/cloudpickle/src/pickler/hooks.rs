@@ -53,7 +53,7 @@ impl<'py> Hooks<'py> {
         let runtime = Runtime::get(py);
         let reducer_override = pickler.getattr(intern!(py, "reducer_override"))?;
         let native = match reducer_override.getattr_opt(intern!(py, "__func__"))? {
-            Some(function) => function.is(runtime::pickler_class(py)?.getattr(intern!(py, "reducer_override"))?),
+            Some(function) => runtime::is_own_reducer_override(&function),
             None => false,
         };
         let dispatch_table = pickler.getattr(intern!(py, "dispatch_table"))?;

@@ -23,6 +23,10 @@ struct Entry {
 const FREE: Entry = Entry { address: 0, index: 0 };
 const SMALLEST_TABLE: usize = 16;
 
+fn address_of(object: &Py<PyAny>) -> usize {
+    object.as_ptr() as usize
+}
+
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache.
 #[inline]
 fn first_probe(address: usize) -> usize {
@@ -105,6 +109,25 @@ impl Memo {
         }
     }
 
+    /// How many objects the memo has.
+    pub(crate) fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Forgets all but the first `len` objects. Those forgotten are handed out, as by [`Memo::take_objects`].
+    #[cold]
+    #[must_use]
+    pub(crate) fn forget_since(&mut self, len: usize) -> Vec<Py<PyAny>> {
+        let forgotten = self.objects.split_off(len);
+        let indexes: Vec<_> = self.objects.iter().map(|object| self.table[self.find(address_of(object))]).collect();
+        self.table.fill(FREE);
+        for entry in indexes {
+            let at = self.find(entry.address);
+            self.table[at] = entry;
+        }
+        forgotten
+    }
+
     /// Forgets everything. The objects are handed out rather than dropped: their destructors may run user code, which
     /// must not find the memo half empty.
     #[must_use]
@@ -122,7 +145,7 @@ impl Memo {
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         for object in &self.objects {
-            let address = object.as_ptr() as usize;
+            let address = address_of(object);
             dict.set_item(address, (self.table[self.find(address)].index, object))?;
         }
         Ok(dict)

@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: one dump in progress, its loop, the order of decisions.
 //! - [`memo`]: which objects the pickle already holds.
+//! - [`memo_of_pickler`]: the memo that the dumps of one `Pickler` share.
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
@@ -13,6 +14,7 @@ mod endless;
 mod engine;
 mod hooks;
 mod memo;
+mod memo_of_pickler;
 mod output;
 pub(crate) mod python_api;
 mod save_atom;

@@ -1,9 +1,7 @@
 //! `dumps`, `dump`, and the native half of the class `Pickler`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use pickle_format::Protocol;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,6 +11,7 @@ use super::BaseGlobals;
 use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
+use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
 use crate::runtime::{self, Runtime};
 
@@ -49,7 +48,7 @@ pub(crate) fn dumps<'py>(
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
-    let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, &base_globals);
+    let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
     engine.dump(obj)?;
     Ok(PyBytes::new(py, engine.encoder.written()))
 }
@@ -74,7 +73,7 @@ pub(crate) fn dump<'py>(
     };
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
-    Engine::new(py, settings, Output::File(write), hooks, &mut memo, &base_globals).dump(obj)
+    Engine::new(py, settings, Output::File(write), hooks, &mut memo, None, &base_globals).dump(obj)
 }
 
 impl Settings {
@@ -104,9 +103,7 @@ pub(crate) struct PicklerCore {
     write: Py<PyAny>,
     buffer_callback: Option<Py<PyAny>>,
     base_globals: BaseGlobals,
-    /// Taken out while a dump is in progress: a hook that comes back to this pickler finds nothing rather than something
-    /// half done.
-    memo: Mutex<Option<Memo>>,
+    memo: MemoOfPickler,
 }
 
 #[pymethods]
@@ -122,8 +119,8 @@ impl PicklerCore {
         let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
         let write = file.getattr(intern!(file.py(), "write"))?.unbind();
         let buffer_callback = buffer_callback.map(Bound::unbind);
-        let memo = Mutex::new(Some(Memo::new()));
-        Ok(Self { settings, write, buffer_callback, base_globals: BaseGlobals::default(), memo })
+        let (base_globals, memo) = (BaseGlobals::default(), MemoOfPickler::new());
+        Ok(Self { settings, write, buffer_callback, base_globals, memo })
     }
 
     /// Writes one pickle of `obj`, with the hooks that `pickler`, the Python half, has at this moment.
@@ -131,12 +128,13 @@ impl PicklerCore {
         let py = obj.py();
         let mut settings = self.settings;
         settings.fast = pickler.getattr(intern!(py, "fast"))?.is_truthy()?;
-        settings.binary = pickler.getattr(intern!(py, "bin"))?.is_truthy()?;
+        // Text instead of binary opcodes is possible with every protocol, the reverse is not.
+        settings.binary &= pickler.getattr(intern!(py, "bin"))?.is_truthy()?;
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());
-        let mut memo = MemoInUse::take(self)?;
-        Engine::new(py, settings, output, hooks, memo.get(), &self.base_globals).dump(obj)
+        let mut in_use = self.memo.take()?;
+        Engine::new(py, settings, output, hooks, &mut in_use.memo, Some(&self.memo), &self.base_globals).dump(obj)
     }
 
     /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
@@ -150,21 +148,21 @@ impl PicklerCore {
 
     /// Forgets which objects were written.
     fn clear_memo(&self) -> PyResult<()> {
-        let objects = MemoInUse::take(self)?.get().take_objects();
+        let objects = self.memo.take()?.memo.take_objects();
         drop(objects);
         Ok(())
     }
 
     /// `{id(object): (index, object)}`.
     fn copy_memo<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        MemoInUse::take(self)?.get().to_dict(py)
+        self.memo.read(py, |memo| memo.to_dict(py))?
     }
 
     /// Takes over the memo of another pickler, or one in the form that `copy_memo` returns.
     fn set_memo(&self, memo: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = memo.py();
         let memo = if let Ok(proxy) = memo.cast::<PicklerMemoProxy>() {
-            MemoInUse::take(proxy.get().core.get())?.get().clone_ref(py)
+            proxy.get().core.get().memo.read(py, |memo| memo.clone_ref(py))?
         } else if let Ok(dict) = memo.cast::<PyDict>() {
             Memo::from_dict(dict)?
         } else {
@@ -172,7 +170,7 @@ impl PicklerCore {
             let message = format!("'memo' attribute must be a PicklerMemoProxy object or dict, not {found}");
             return Err(PyTypeError::new_err(message));
         };
-        let replaced = std::mem::replace(MemoInUse::take(self)?.get(), memo);
+        let replaced = std::mem::replace(&mut self.memo.take()?.memo, memo);
         drop(replaced);
         Ok(())
     }
@@ -181,57 +179,12 @@ impl PicklerCore {
         visit.call(&self.write)?;
         visit.call(&self.buffer_callback)?;
         self.base_globals.traverse(&visit)?;
-        // During a dump the objects are reachable from the engine's stack and will not be collected.
-        if let Ok(memo) = self.memo.try_lock()
-            && let Some(memo) = &*memo
-        {
-            for object in memo.objects() {
-                visit.call(object)?;
-            }
-        }
-        Ok(())
+        self.memo.traverse(&visit)
     }
 
     fn __clear__(&self) {
         self.base_globals.clear();
-        let memo = self.lock().replace(Memo::new());
-        drop(memo);
-    }
-}
-
-impl PicklerCore {
-    fn lock(&self) -> MutexGuard<'_, Option<Memo>> {
-        // Held only to move the contents; a panic in between is not possible.
-        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The memo, while a dump has it. Goes back when this is dropped, also on an error.
-struct MemoInUse<'a> {
-    core: &'a PicklerCore,
-    memo: Option<Memo>,
-}
-
-impl<'a> MemoInUse<'a> {
-    /// # Errors
-    /// `RuntimeError` if a dump of the same pickler is in progress, in this thread or another.
-    fn take(core: &'a PicklerCore) -> PyResult<Self> {
-        match core.lock().take() {
-            Some(memo) => Ok(Self { core, memo: Some(memo) }),
-            None => Err(PyRuntimeError::new_err(
-                "this Pickler is in the middle of a dump; use another one inside its hooks and in other threads",
-            )),
-        }
-    }
-
-    fn get(&mut self) -> &mut Memo {
-        self.memo.get_or_insert_with(Memo::new)
-    }
-}
-
-impl Drop for MemoInUse<'_> {
-    fn drop(&mut self) {
-        *self.core.lock() = self.memo.take();
+        self.memo.clear();
     }
 }
 

@@ -4,7 +4,7 @@ use pickle_format::Opcode;
 use pyo3::exceptions::{PyAttributeError, PyUnicodeEncodeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyInt, PyString, PyTuple};
 
 use super::engine::{Engine, Frame, Saved, save_part};
 use crate::by_value::lookup;
@@ -99,18 +99,17 @@ impl<'py> Engine<'py, '_> {
     /// The object must be found again under its name, by the way that loading takes.
     fn find_global(&self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Found<'py>> {
         let py = self.py;
-        let path = name.call_method1(intern!(py, "split"), (intern!(py, "."),))?.cast_into::<PyList>()?;
-        for part in &path {
-            if part.eq(intern!(py, "<locals>"))? {
-                let message = format!("Can't pickle local object {}", name.repr()?);
-                return Err(if python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR {
-                    self.runtime.pickling_error(py, message)
-                } else {
-                    PyAttributeError::new_err(message)
-                });
-            }
+        let name = name.cast::<PyString>()?;
+        let text = name.to_string_lossy();
+        if text.split('.').any(|part| part == "<locals>") {
+            let message = format!("Can't pickle local object {}", name.repr()?);
+            return Err(if python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR {
+                self.runtime.pickling_error(py, message)
+            } else {
+                PyAttributeError::new_err(message)
+            });
         }
-        let module_name = match lookup::whichmodule(obj, name)? {
+        let module_name = match lookup::whichmodule(obj, name.as_any())? {
             Some(module_name) => module_name,
             None => intern!(py, "__main__").clone().into_any(),
         };
@@ -127,19 +126,17 @@ impl<'py> Engine<'py, '_> {
                 return Err(refuse(reason, Some(error)));
             }
         };
-        let mut parent = module.clone();
-        let mut found = module.clone();
-        for part in &path {
-            let Some(attribute) = found.getattr_opt(part.cast::<PyString>()?)? else {
-                return Err(refuse(format!("attribute lookup {name} on {module_name} failed"), None));
-            };
-            parent = std::mem::replace(&mut found, attribute);
-        }
-        if !found.is(obj) {
+        let Some(found) = lookup::follow(&module, &text)? else {
+            return Err(refuse(format!("attribute lookup {name} on {module_name} failed"), None));
+        };
+        if !found.object.is(obj) {
             return Err(refuse(format!("it's not the same object as {module_name}.{name}"), None));
         }
-        let last_name = path.get_item(path.len() - 1)?;
-        Ok(Found { module_name, module, parent, last_name })
+        let last_name = match text.rsplit_once('.') {
+            Some((_, last)) => PyString::new(py, last).into_any(),
+            None => name.clone().into_any(),
+        };
+        Ok(Found { module_name, module, parent: found.parent, last_name })
     }
 
     /// The code that `copyreg.add_extension` gave to a global.

@@ -16,7 +16,7 @@ mod view;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCFunction, PyDict, PyMapping, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::runtime::{self, Runtime};
 
@@ -100,8 +100,8 @@ fn state_pair<'py>(state: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyDict>, B
 
 /// `target.update(entries)` for a namespace, which is a dict as a rule.
 fn update<'py>(target: &Bound<'py, PyAny>, entries: &Bound<'py, PyAny>) -> PyResult<()> {
-    match (target.cast_exact::<PyDict>(), entries.cast::<PyMapping>()) {
-        (Ok(target), Ok(entries)) => target.update(entries),
+    match (target.cast_exact::<PyDict>(), entries.cast::<PyDict>()) {
+        (Ok(target), Ok(entries)) => target.update(entries.as_mapping()),
         _ => target.call_method1(intern!(target.py(), "update"), (entries,)).map(|_| ()),
     }
 }

@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyMapping, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyMappingProxy, PyString, PyTuple, PyType};
 
 use super::reduction::Reduction;
 use super::{copy_of, enumeration};
@@ -60,8 +60,8 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
-    let slots = intern!(py, "__slots__");
-    if namespace.contains(slots)? {
+    if has_slots(class, &namespace)? {
+        let slots = intern!(py, "__slots__");
         type_kwargs.set_item(slots, namespace.get_item(slots)?)?;
     }
     // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
@@ -89,7 +89,7 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
 /// Such a class is made from its real bases, and the written ones go into the namespace, where `Generic` looks for them.
 fn bases_as_written<'py>(
     class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyMapping>,
+    namespace: &Bound<'py, PyMappingProxy>,
     type_kwargs: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
@@ -136,18 +136,46 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
 /// this class's own, for their names are mangled where `__slots__` has private ones.
 fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> PyResult<()> {
     let py = class.py();
-    let slots = intern!(py, "__slots__");
-    if !state.contains(slots)? {
+    if !has_slots(class, &namespace(class)?)? {
         return Ok(());
     }
-    state.del_item(slots)?;
-    let descriptor_type = Runtime::get(py).member_descriptor_type.bind(py);
+    state.del_item(intern!(py, "__slots__"))?;
     for (name, value) in state.copy()? {
-        if value.get_type().is(descriptor_type) && value.getattr(intern!(py, "__objclass__"))?.is(class) {
+        if is_slot_of(class, &value)? {
             state.del_item(name)?;
         }
     }
     Ok(())
+}
+
+/// Whether the class has the slots that its `__slots__` names. They are made with the class; an attribute of that name
+/// that was set later, or that a metaclass took for its own purposes, has no effect on it.
+fn has_slots<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyMappingProxy>) -> PyResult<bool> {
+    let py = class.py();
+    let slots = intern!(py, "__slots__");
+    if !namespace.contains(slots)? {
+        return Ok(false);
+    }
+    let slots = namespace.get_item(slots)?;
+    let (mut count, mut dict) = (0, false);
+    let names = if slots.is_instance_of::<PyString>() { (slots,).into_pyobject(py)?.into_any() } else { slots };
+    for name in names.try_iter()? {
+        let name = name?;
+        dict |= name.eq(intern!(py, "__dict__"))?;
+        count += usize::from(!name.eq(intern!(py, "__dict__"))? && !name.eq(intern!(py, "__weakref__"))?);
+    }
+    let mut made = 0;
+    for value in namespace.values()? {
+        made += usize::from(is_slot_of(class, &value)?);
+    }
+    Ok(count == made && dict == namespace.contains(intern!(py, "__dict__"))?)
+}
+
+/// Whether an attribute is the descriptor of one of this class's own slots.
+fn is_slot_of<'py>(class: &Bound<'py, PyType>, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let py = class.py();
+    let descriptor_type = Runtime::get(py).member_descriptor_type.bind(py);
+    Ok(value.get_type().is(descriptor_type) && value.getattr(intern!(py, "__objclass__"))?.is(class))
 }
 
 /// An abstract base class keeps caches of `isinstance` answers with its registry. The registry travels, as a list; the
@@ -207,6 +235,6 @@ pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Boun
 }
 
 /// The class's `__dict__`, as `type` sees it.
-fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyMapping>> {
-    Ok(class.getattr(intern!(class.py(), "__dict__"))?.cast_into::<PyMapping>()?)
+fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyMappingProxy>> {
+    Ok(class.getattr(intern!(class.py(), "__dict__"))?.cast_into::<PyMappingProxy>()?)
 }

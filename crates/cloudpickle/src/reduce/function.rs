@@ -1,5 +1,6 @@
 //! Functions: lambdas, closures, generators, coroutines, whatever `def` makes.
 
+use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyTuple};
@@ -9,6 +10,7 @@ use super::reduction::Reduction;
 use crate::by_value::{code_globals, lookup, submodules};
 use crate::pickler::BaseGlobals;
 use crate::rebuild::Wire;
+use crate::rebuild::cell::contents;
 
 /// How `function` travels: `None` if by reference.
 ///
@@ -80,7 +82,9 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     slots.set_item(intern!(py, "__globals__"), globals)?;
 
     let attributes = PyDict::new(py);
-    for (name, value) in function.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.iter() {
+    // A list of the items, because a name that is no string may run code of its own when it is hashed.
+    for item in function.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.items() {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
         attributes.set_item(copy_of(&name), value)?;
     }
     (attributes, slots).into_pyobject(py)
@@ -90,11 +94,22 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
 fn used_globals<'py>(parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
     let used = PyDict::new(parts.code.py());
     for name in code_globals::global_names(&parts.code)?.keys() {
-        if let Some(value) = parts.globals.get_item(&name)? {
+        if let Some(value) = global(&parts.globals, &name)? {
             used.set_item(name, value)?;
         }
     }
     Ok(used)
+}
+
+/// A global as the interpreter finds it: where the namespace is of a subclass of dict, by its `__getitem__`.
+fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if globals.is_exact_instance_of::<PyDict>() {
+        return globals.get_item(name);
+    }
+    match globals.as_any().get_item(name) {
+        Err(error) if error.is_instance_of::<PyKeyError>(globals.py()) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// The submodules that the code reaches through a package among its globals and closure variables. Being pickled is their
@@ -102,8 +117,7 @@ fn used_globals<'py>(parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>>
 fn used_submodules<'py>(parts: &FunctionParts<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
     let py = parts.code.py();
     let co_names = parts.code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
-    // An empty cell has no contents, and says so with a ValueError.
-    let contents = |cell: Bound<'py, PyAny>| cell.getattr(intern!(py, "cell_contents")).ok();
-    let closure_values: Vec<_> = parts.closure.iter().flatten().filter_map(contents).collect();
+    let closure_values = parts.closure.iter().flatten().map(|cell| contents(&cell)).collect::<PyResult<Vec<_>>>()?;
+    let closure_values = closure_values.into_iter().flatten();
     submodules::imported_submodules(&co_names, globals.values().into_iter().chain(closure_values))
 }
