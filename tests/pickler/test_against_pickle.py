@@ -86,7 +86,7 @@ ATOMS = (
     | st.booleans()
     | st.integers()
     | st.integers(min_value=-(2**70), max_value=2**70)
-    | st.floats()
+    | st.floats(allow_nan=False)  # a NaN equals nothing; test_atoms has it
     | st.text(st.characters(), max_size=20)
     | st.binary(max_size=20)
     | st.complex_numbers(allow_nan=False)
@@ -112,9 +112,7 @@ def test_bytes_equal_for_any_data(obj, protocol):
 
 @given(DATA, st.integers(min_value=0, max_value=5))
 def test_round_trip_for_any_data(obj, protocol):
-    assert repr(pickle.loads(cloudpickle.dumps(obj, protocol=protocol))) == repr(
-        pickle.loads(pickle.dumps(obj, protocol=protocol))
-    )
+    assert pickle.loads(cloudpickle.dumps(obj, protocol=protocol)) == obj
 
 
 @given(DATA)
