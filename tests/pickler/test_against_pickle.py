@@ -3,6 +3,7 @@
 import io
 import pickle
 import pickletools
+import sys
 from types import MappingProxyType
 
 import corpus
@@ -38,11 +39,22 @@ def assert_equals_pickle(obj, protocol):
     assert pickletools.optimize(ours) == pickletools.optimize(theirs)
 
 
+def written_as_since_python_3_13(name, protocol):
+    """Dotted names without STACK_GLOBAL: `pickle` before 3.13 saves each class on the way by itself, and memoizes it.
+
+    Here the way of 3.13 is taken on every Python, for a class that is its own attribute ends the other one in recursion.
+    """
+    return sys.version_info < (3, 13) and name in ("nested names", "newargs_ex") and 2 <= protocol <= 3
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_bytes_equal(name, protocol):
     if protocol < lowest_protocol(name):
         pytest.skip("pickle refuses this under protocols 0 and 1, or writes what cannot be loaded: see test_reduce")
-    assert_equals_pickle(NAMED[name](), protocol)
+    if written_as_since_python_3_13(name, protocol):
+        assert corpus.same(pickle.loads(cloudpickle.dumps(NAMED[name](), protocol=protocol)), NAMED[name]())
+    else:
+        assert_equals_pickle(NAMED[name](), protocol)
 
 
 @pytest.mark.parametrize("name", corpus.CYCLES)

@@ -158,3 +158,15 @@ def test_name_of_a_subclass_of_str():
     Thing.__module__ = "string"
     with pytest.raises(pickle.PicklingError, match="no such name"):
         cloudpickle.dumps(Thing())
+
+
+class Reflexive:
+    """An attribute of itself, under the name that it claims."""
+
+
+Reflexive.itself = Reflexive
+
+
+def test_class_that_is_its_own_attribute(monkeypatch, protocol):
+    monkeypatch.setattr(Reflexive, "__qualname__", "Reflexive.itself")
+    assert round_trip(Reflexive, protocol) is Reflexive

@@ -24,6 +24,8 @@ pub(super) struct ReductionFrame<'py> {
 enum Step<'py> {
     Save(Bound<'py, PyAny>),
     Write(Opcode),
+    /// GLOBAL, with a module and a name.
+    Global(Bound<'py, PyAny>, Bound<'py, PyAny>),
     /// The object is on the unpickler's stack: from here on it can be referred to.
     Made,
     Items(ItemsFrame<'py>),
@@ -64,6 +66,7 @@ impl<'py> ReductionFrame<'py> {
             match step {
                 Step::Save(part) => save_part!(engine, &part),
                 Step::Write(opcode) => engine.encoder.op(opcode),
+                Step::Global(module_name, name) => engine.save_global_as_text(&module_name, &name)?,
                 Step::Made => {
                     if let Some(obj) = &self.obj {
                         if let Some(index) = engine.memo_get(obj) {
@@ -188,6 +191,37 @@ impl<'py> Engine<'py, '_> {
         steps.push(Step::Made);
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj: obj.cloned(), steps, level }))))
+    }
+
+    /// A global with a dotted name, for protocols that have no STACK_GLOBAL: `getattr(getattr(module.a, "b"), "c")`.
+    ///
+    /// The inner objects go by their names, as since Python 3.13, and not through `save`, as before: a class that is an
+    /// attribute of itself would lead there again.
+    pub(super) fn save_nested_global(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        module_name: Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Saved<'py>> {
+        let py = self.py;
+        let level = self.endless.enter(obj)?;
+        let text = name.cast::<PyString>()?.to_string_lossy();
+        let mut parts = text.split('.').map(|part| PyString::new(py, part).into_any());
+        let first = parts.next().unwrap_or_else(|| name.clone());
+        let attributes: Vec<_> = parts.collect();
+        let short = self.settings.protocol.has_short_tuples();
+        let mut steps = vec![Step::Made];
+        for attribute in attributes.iter().rev() {
+            steps.push(Step::Write(Opcode::Reduce));
+            steps.push(Step::Write(if short { Opcode::Tuple2 } else { Opcode::Tuple }));
+            steps.push(Step::Save(attribute.clone()));
+        }
+        steps.push(Step::Global(module_name, first));
+        for _ in &attributes {
+            steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
+            steps.push(Step::Save(self.runtime.getattr.bind(py).clone()));
+        }
+        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj: Some(obj.clone()), steps, level }))))
     }
 
     /// REDUCE, or the opcode that calls `cls.__new__` where the reduction asks for that.
