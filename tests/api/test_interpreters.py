@@ -19,7 +19,7 @@ def test_sub_interpreters_are_refused_and_do_no_harm():
         try:
             import cloudpickle
         except ImportError as error:
-            text = str(error)
+            text = "refused: " + str(error)
         else:
             text = "imported"
         with open("outcome", "w") as file:
@@ -34,7 +34,9 @@ def test_sub_interpreters_are_refused_and_do_no_harm():
         report(outcome=open("outcome").read(), here=pickle.loads(cloudpickle.dumps(C)) is C)
         """
     )
-    assert result == {"outcome": "cloudpickle cannot be imported in a sub-interpreter", "here": True}
+    # Since 3.12 the interpreter itself refuses extensions that do not declare their support.
+    assert result["outcome"].startswith("refused: ")
+    assert result["here"] is True
 
 
 def test_finalisers_that_pickle_at_shutdown():

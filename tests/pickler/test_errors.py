@@ -48,8 +48,9 @@ def test_unpicklable(name):
 
 
 def test_lock_message():
-    with pytest.raises(TypeError, match="^cannot pickle '_thread.lock' object$"):
+    with pytest.raises(TypeError) as caught:
         cloudpickle.dumps({"a": [threading.Lock()]})
+    assert str(caught.value) == "cannot pickle '_thread.lock' object"
 
 
 def test_lock_captured_by_a_function():
@@ -182,3 +183,29 @@ def test_failed_dump_leaves_nothing_in_the_memo():
     loaded = pickle.loads(file.getvalue()[end:])
     assert loaded == [[1], [1]]
     assert loaded[0] is loaded[1]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="pickle adds notes since Python 3.14")
+def test_notes_say_where_it_happened():
+    """The words are the C pickler's."""
+
+    class Bad:
+        def __reduce__(self):
+            raise ValueError("bad")
+
+    class Holder:
+        pass
+
+    holder = Holder()
+    holder.attribute = [1, {"key": (Bad(),)}]
+    with pytest.raises(ValueError, match="bad") as caught:
+        cloudpickle.dumps(holder)
+    name = f"{Holder.__module__}.{Holder.__qualname__}"
+    assert caught.value.__notes__ == [
+        "when serializing tuple item 0",
+        "when serializing dict item 'key'",
+        "when serializing list item 1",
+        "when serializing dict item 'attribute'",
+        f"when serializing {name} state",
+        f"when serializing {name} object",
+    ]

@@ -119,7 +119,10 @@ class RecordingResult(unittest.TextTestResult):
 
     def record_failure(self, test: unittest.TestCase, error: Any) -> None:
         """Keep the test's first failure, or the first that is not about a refusal."""
-        expects_refusal = error[0] is test.failureException and " not raised" in str(error[1])
+        # The second is what a test runs into that goes on to look at the exception that was not raised.
+        expects_refusal = (error[0] is test.failureException and " not raised" in str(error[1])) or (
+            error[0] is AttributeError and str(error[1]) == "'_AssertRaisesContext' object has no attribute 'exception'"
+        )
         known = self.outcomes.get(name_of(test))
         if known is None or known.status != "failed" or (known.expects_refusal and not expects_refusal):
             detail = "".join(traceback.format_exception(*error)).rstrip()

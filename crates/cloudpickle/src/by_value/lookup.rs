@@ -108,17 +108,21 @@ fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult
 /// leads through a function's `<locals>`.
 fn find<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Ok(name) = name.cast::<PyString>() else { return Ok(None) };
-    let Ok(text) = name.to_str() else {
-        // Lone surrogates: legal in an attribute's name, and no identifier has them.
-        return object.getattr_opt(name);
-    };
-    if !text.contains('.') {
-        return if text == LOCALS { Ok(None) } else { object.getattr_opt(name) };
+    let parts = name_parts(name);
+    if parts.iter().any(is_locals) { Ok(None) } else { Ok(follow(object, &parts)?.map(|found| found.object)) }
+}
+
+/// The parts of a dotted name. A name with lone surrogates, which no identifier has, is one part.
+pub(crate) fn name_parts<'py>(name: &Bound<'py, PyString>) -> Vec<Bound<'py, PyString>> {
+    match name.to_str() {
+        Ok(text) if text.contains('.') => text.split('.').map(|part| PyString::new(name.py(), part)).collect(),
+        _ => vec![name.clone()],
     }
-    if text.split('.').any(|part| part == LOCALS) {
-        return Ok(None);
-    }
-    Ok(follow(object, text)?.map(|found| found.object))
+}
+
+/// Whether a part of a qualified name stands for the local variables of a function, where nobody can look.
+pub(crate) fn is_locals(part: &Bound<'_, PyString>) -> bool {
+    *part == LOCALS
 }
 
 /// What a dotted name leads to.
@@ -128,10 +132,10 @@ pub(crate) struct Found<'py> {
     pub(crate) object: Bound<'py, PyAny>,
 }
 
-/// Follows a dotted name, attribute by attribute; None where one is missing.
-pub(crate) fn follow<'py>(object: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Found<'py>>> {
+/// Follows the parts of a dotted name, attribute by attribute; None where one is missing.
+pub(crate) fn follow<'py>(object: &Bound<'py, PyAny>, parts: &[Bound<'py, PyString>]) -> PyResult<Option<Found<'py>>> {
     let mut found = Found { parent: object.clone(), object: object.clone() };
-    for part in name.split('.') {
+    for part in parts {
         let Some(attribute) = found.object.getattr_opt(part)? else { return Ok(None) };
         found = Found { parent: found.object, object: attribute };
     }
@@ -169,7 +173,7 @@ pub(crate) fn getattribute<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyStr
         Some(found) => Ok(found),
         None => Err(PyAttributeError::new_err(format!(
             "Can't get {}attribute {} on {}",
-            if name.to_string_lossy().split('.').any(|part| part == LOCALS) { "local " } else { "" },
+            if name_parts(name).iter().any(is_locals) { "local " } else { "" },
             name.repr()?.to_string_lossy(),
             obj.repr()?.to_string_lossy()
         ))),

@@ -21,6 +21,7 @@ use super::output::Output;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, ReductionFrame};
+use super::trail;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::{class, function};
 use crate::runtime::Runtime;
@@ -106,8 +107,25 @@ impl<'py> Frame<'py> {
             Frame::Dict(frame) => Some(frame.dict.as_any()),
             Frame::Set(frame) => Some(frame.set.as_any()),
             Frame::FrozenSet(frame) => Some(frame.set.as_any()),
-            Frame::Reduction(frame) => frame.obj.as_ref(),
+            Frame::Reduction(frame) => Some(&frame.obj),
             Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+        }
+    }
+}
+
+impl Frame<'_> {
+    /// What is being written of the object, in the words of the C pickler's notes: nothing, a part, or the part and the
+    /// object.
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        match self {
+            Frame::Tuple(frame) => vec![frame.in_progress()],
+            Frame::List(frame) => vec![frame.in_progress()],
+            Frame::Dict(frame) => frame.in_progress().into_iter().collect(),
+            Frame::Set(_) => vec!["set element".to_owned()],
+            Frame::FrozenSet(_) => vec!["frozenset element".to_owned()],
+            Frame::Reduction(frame) => frame.in_progress(),
+            Frame::Items(frame) => frame.in_progress().into_iter().collect(),
+            Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
         }
     }
 }
@@ -216,12 +234,15 @@ impl<'py, 's> Engine<'py, 's> {
         let mut current = first;
         self.entered(&current)?;
         loop {
-            match current.resume(self)? {
-                Saved::Enter(part) => {
+            match current.resume(self) {
+                Err(error) => {
+                    return Err(trail::annotated(self.py, error, [&current].into_iter().chain(suspended.iter().rev())));
+                }
+                Ok(Saved::Enter(part)) => {
                     self.entered(&part)?;
                     suspended.push(std::mem::replace(&mut current, part));
                 }
-                Saved::Done => {
+                Ok(Saved::Done) => {
                     self.left(&current);
                     match suspended.pop() {
                         Some(frame) => current = frame,
@@ -311,7 +332,7 @@ impl<'py, 's> Engine<'py, 's> {
         match &self.hooks.reducer_override {
             ReducerOverride::Native => {
                 if let Some(reduction) = native_reduction(obj, self.base_globals)? {
-                    return self.save_reduction(reduction, Some(obj));
+                    return self.save_reduction(reduction, obj);
                 }
             }
             ReducerOverride::Method(method) => {
@@ -348,9 +369,13 @@ impl<'py, 's> Engine<'py, 's> {
         if let Ok(name) = value.cast::<PyString>() {
             self.save_global(obj, Some(name))
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
-            self.save_reduction(Reduction::from_tuple(tuple)?, Some(obj))
+            Reduction::from_tuple(tuple)
+                .and_then(|reduction| self.save_reduction(reduction, obj))
+                .map_err(|error| trail::annotated_with_object(error, obj))
         } else {
-            Err(self.runtime.pickling_error(self.py, "__reduce__ must return a string or tuple".into()))
+            let found = trail::full_type_name(&value.get_type());
+            let message = format!("__reduce__ must return a string or tuple, not {found}");
+            Err(trail::annotated_with_object(self.runtime.pickling_error(self.py, message), obj))
         }
     }
 

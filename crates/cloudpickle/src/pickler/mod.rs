@@ -7,6 +7,7 @@
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
 //! - [`endless`]: telling data that is deep from data that never ends.
+//! - [`trail`]: where in the graph an error happened.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
 
 mod base_globals;
@@ -21,5 +22,6 @@ mod save_atom;
 mod save_container;
 mod save_global;
 mod save_reduce;
+mod trail;
 
 pub(crate) use base_globals::BaseGlobals;

@@ -94,7 +94,7 @@ impl<'py> Engine<'py, '_> {
             let encode = self.runtime.codecs_encode.bind(py).clone();
             Reduction::call(encode, (text, latin1).into_pyobject(py)?)
         };
-        self.save_reduction(reduction, Some(bytes.as_any()))
+        self.save_as_call(reduction, bytes.as_any())
     }
 
     pub(super) fn save_bytearray(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
@@ -110,7 +110,7 @@ impl<'py> Engine<'py, '_> {
         } else {
             (py.get_type::<PyBytes>().call1((obj,))?,).into_pyobject(py)?
         };
-        self.save_reduction(Reduction::call(bytearray.into_any(), args), Some(obj))
+        self.save_as_call(Reduction::call(bytearray.into_any(), args), obj)
     }
 
     /// A `PickleBuffer` (PEP 574): out of band if the callback takes it, else as bytes or bytearray.

@@ -31,6 +31,8 @@ pub(super) struct ListFrame<'py> {
 pub(super) struct DictFrame<'py> {
     pub(super) dict: Bound<'py, PyDict>,
     cursor: DictCursor,
+    /// How many items the cursor gave.
+    taken: usize,
     /// The value of the key that was saved last.
     value: Option<Bound<'py, PyAny>>,
     batch: Batch,
@@ -73,7 +75,17 @@ impl<'py> TupleFrame<'py> {
     }
 }
 
+impl TupleFrame<'_> {
+    pub(super) fn in_progress(&self) -> String {
+        format!("tuple item {}", self.index.saturating_sub(1))
+    }
+}
+
 impl<'py> ListFrame<'py> {
+    pub(super) fn in_progress(&self) -> String {
+        format!("list item {}", self.index.saturating_sub(1))
+    }
+
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         loop {
             let exhausted = self.index >= self.list.len();
@@ -106,6 +118,15 @@ impl<'py> ListFrame<'py> {
 }
 
 impl<'py> DictFrame<'py> {
+    /// The item whose value is being saved; nothing for a key.
+    pub(super) fn in_progress(&self) -> Option<String> {
+        if self.value.is_some() {
+            return None;
+        }
+        let key = self.dict.keys().get_item(self.taken.checked_sub(1)?).ok()?;
+        Some(format!("dict item {}", key.repr().ok()?))
+    }
+
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         loop {
             if let Some(value) = self.value.take() {
@@ -140,6 +161,7 @@ impl<'py> DictFrame<'py> {
                 Batch::Open(count) => *count += 1,
                 Batch::Closed => unreachable!("opened above"),
             }
+            self.taken += 1;
             self.value = Some(value);
             save_part!(engine, &key);
         }
@@ -268,7 +290,7 @@ impl<'py> Engine<'py, '_> {
         }
         let batch = self.batch_for(dict.len());
         let cursor = DictCursor::new(dict);
-        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, value: None, batch })))
+        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, taken: 0, value: None, batch })))
     }
 
     /// How a list or dict of that many items is gathered.
@@ -308,6 +330,6 @@ impl<'py> Engine<'py, '_> {
             items.append(item?)?;
         }
         let reduction = Reduction::call(obj.get_type().into_any(), (items,).into_pyobject(py)?);
-        self.save_reduction(reduction, Some(obj))
+        self.save_as_call(reduction, obj)
     }
 }

@@ -7,6 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::engine::{Engine, Frame, Saved, save_part};
+use python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR;
+
 use crate::by_value::lookup;
 use crate::reduce::reduction::Reduction;
 
@@ -47,7 +49,7 @@ impl<'py> Engine<'py, '_> {
         for singleton in singletons {
             if obj.is(singleton.get_type()) {
                 let type_type = self.runtime.type_type.bind(py).clone().into_any();
-                return self.save_reduction(Reduction::call(type_type, (singleton,).into_pyobject(py)?), Some(obj));
+                return self.save_as_call(Reduction::call(type_type, (singleton,).into_pyobject(py)?), obj);
             }
         }
         self.save_global(obj, None)
@@ -96,13 +98,12 @@ impl<'py> Engine<'py, '_> {
     fn find_global(&self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Found<'py>> {
         let py = self.py;
         let name = name.cast::<PyString>()?;
-        let text = name.to_string_lossy();
-        if text.split('.').any(|part| part == "<locals>") {
-            let message = format!("Can't pickle local object {}", name.repr()?);
-            return Err(if python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR {
-                self.runtime.pickling_error(py, message)
+        let parts = lookup::name_parts(name);
+        if parts.iter().any(lookup::is_locals) {
+            return Err(if LOCAL_OBJECT_IS_PICKLING_ERROR {
+                self.runtime.pickling_error(py, format!("Can't pickle local object {}", obj.repr()?))
             } else {
-                PyAttributeError::new_err(message)
+                PyAttributeError::new_err(format!("Can't pickle local object {}", name.repr()?))
             });
         }
         let module_name = match lookup::whichmodule(obj, name.as_any())? {
@@ -112,26 +113,19 @@ impl<'py> Engine<'py, '_> {
         let refuse = |reason: String, cause: Option<PyErr>| -> PyErr {
             let repr = obj.repr().map_or_else(|_| "an object without repr".to_owned(), |repr| repr.to_string());
             let error = self.runtime.pickling_error(py, format!("Can't pickle {repr}: {reason}"));
-            error.set_cause(py, cause);
-            error
+            because(py, error, cause)
         };
         let module = match import(&module_name) {
             Ok(module) => module,
-            Err(error) => {
-                let reason = format!("import of module {} failed", module_name.repr()?);
-                return Err(refuse(reason, Some(error)));
-            }
+            Err(error) => return Err(refuse(error.value(py).to_string(), Some(error))),
         };
-        let Some(found) = lookup::follow(&module, &text)? else {
-            return Err(refuse(format!("attribute lookup {name} on {module_name} failed"), None));
+        let Some(found) = lookup::follow(&module, &parts)? else {
+            return Err(refuse(format!("it's not found as {module_name}.{name}"), missing(&module, &parts)));
         };
         if !found.object.is(obj) {
             return Err(refuse(format!("it's not the same object as {module_name}.{name}"), None));
         }
-        let last_name = match text.rsplit_once('.') {
-            Some((_, last)) => PyString::new(py, last).into_any(),
-            None => name.clone().into_any(),
-        };
+        let last_name = parts.last().unwrap_or(name).clone().into_any();
         Ok(Found { module_name, module, parent: found.parent, last_name })
     }
 
@@ -170,10 +164,9 @@ impl<'py> Engine<'py, '_> {
                 Ok(bytes) => bytes.extract(),
                 Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(py) => {
                     let number = protocol.number();
-                    let message = format!("can't pickle {what} identifier '{text}' using pickle protocol {number}");
-                    let refusal = self.runtime.pickling_error(py, message);
-                    refusal.set_cause(py, Some(error));
-                    Err(refusal)
+                    let text = text.repr()?;
+                    let message = format!("can't pickle {what} identifier {text} using pickle protocol {number}");
+                    Err(because(py, self.runtime.pickling_error(py, message), Some(error)))
                 }
                 Err(error) => Err(error),
             }
@@ -203,4 +196,26 @@ impl<'py> Engine<'py, '_> {
 fn import<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let name = name.cast::<PyString>()?;
     Ok(name.py().import(name)?.into_any())
+}
+
+/// `error`, with `cause` as what Python shows before it.
+fn because(py: Python<'_>, error: PyErr, cause: Option<PyErr>) -> PyErr {
+    if let Some(cause) = cause {
+        // An exception that does not let its context be set is still the one to raise.
+        let _ = error.value(py).setattr(intern!(py, "__context__"), cause.value(py));
+        error.set_cause(py, Some(cause));
+    }
+    error
+}
+
+/// The error that looking a dotted name up ends in.
+fn missing<'py>(module: &Bound<'py, PyAny>, parts: &[Bound<'py, PyString>]) -> Option<PyErr> {
+    let mut object = module.clone();
+    for part in parts {
+        match object.getattr(part) {
+            Ok(found) => object = found,
+            Err(error) => return Some(error),
+        }
+    }
+    None
 }

@@ -9,36 +9,61 @@ use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
 use super::endless::Level;
 use super::engine::{Engine, Frame, Saved, save_part};
 use super::save_container::BATCH_SIZE;
-use crate::reduce::reduction::{Reduction, type_name};
+use super::trail::full_type_name;
+use crate::by_value::lookup;
+use crate::reduce::reduction::Reduction;
 
 /// A reduction on its way out.
 pub(super) struct ReductionFrame<'py> {
     /// What the reduction makes.
-    pub(super) obj: Option<Bound<'py, PyAny>>,
+    pub(super) obj: Bound<'py, PyAny>,
     /// What is still to be done, the next step last.
     steps: Vec<Step<'py>>,
+    /// What is being saved.
+    saving: Option<Part>,
+    /// Whether a reducer made the reduction, and not the pickler for a type that the protocol has no opcodes for.
+    by_reducer: bool,
     level: Level,
+}
+
+/// The parts of a reduction, as the C pickler's notes name them.
+#[derive(Clone, Copy)]
+enum Part {
+    Reconstructor,
+    ReconstructorArguments,
+    Class,
+    NewArguments,
+    StateSetter,
+    State,
+    /// What the notes do not name.
+    Other,
 }
 
 /// One step in writing a reduction.
 enum Step<'py> {
-    Save(Bound<'py, PyAny>),
+    Save(Part, Bound<'py, PyAny>),
     Write(Opcode),
     /// GLOBAL, with a module and a name.
     Global(Bound<'py, PyAny>, Bound<'py, PyAny>),
     /// The object is on the unpickler's stack: from here on it can be referred to.
     Made,
-    Items(ItemsFrame<'py>),
+    Items(Box<ItemsFrame<'py>>),
 }
 
 /// The items of a reduction, batch by batch.
 pub(super) struct ItemsFrame<'py> {
+    /// Whose items they are.
+    obj: Bound<'py, PyAny>,
     kind: Items,
     iterator: Bound<'py, PyIterator>,
     /// Taken from the iterator and not yet saved: a batch is opened only when there are two items.
     ahead: Option<Bound<'py, PyAny>>,
     /// Of the item in progress, what is still to be saved, the next one last.
     parts: Vec<Bound<'py, PyAny>>,
+    /// What tells the item in progress from the others: its index, or its key.
+    name: Option<Bound<'py, PyAny>>,
+    /// How many items were begun.
+    begun: usize,
     batch: Batch,
 }
 
@@ -63,33 +88,61 @@ enum Batch {
 impl<'py> ReductionFrame<'py> {
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         while let Some(step) = self.steps.pop() {
+            self.saving = None;
             match step {
-                Step::Save(part) => save_part!(engine, &part),
+                Step::Save(part, obj) => {
+                    self.saving = Some(part);
+                    save_part!(engine, &obj);
+                }
                 Step::Write(opcode) => engine.encoder.op(opcode),
                 Step::Global(module_name, name) => engine.save_global_as_text(&module_name, &name)?,
                 Step::Made => {
-                    if let Some(obj) = &self.obj {
-                        if let Some(index) = engine.memo_get(obj) {
-                            // It was reached again through its own arguments and is complete; what is on the stack is a
-                            // second copy.
-                            engine.encoder.op(Opcode::Pop);
-                            engine.memo_fetch(index)?;
-                            break;
-                        }
-                        engine.memo_put(obj)?;
+                    if let Some(index) = engine.memo_get(&self.obj) {
+                        // It was reached again through its own arguments and is complete; what is on the stack is a
+                        // second copy.
+                        engine.encoder.op(Opcode::Pop);
+                        engine.memo_fetch(index)?;
+                        break;
                     }
+                    engine.memo_put(&self.obj)?;
                 }
-                Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(Box::new(frame)))),
+                Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(frame))),
             }
         }
         engine.endless.leave(self.level);
         Ok(Saved::Done)
     }
+
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        let name = full_type_name(&self.obj.get_type());
+        let part = match self.saving {
+            Some(Part::Reconstructor) => Some("reconstructor"),
+            Some(Part::ReconstructorArguments) => Some("reconstructor arguments"),
+            Some(Part::Class) => Some("class"),
+            Some(Part::NewArguments) => Some("__new__ arguments"),
+            Some(Part::StateSetter) => Some("state setter"),
+            Some(Part::State) => Some("state"),
+            Some(Part::Other) | None => None,
+        };
+        part.into_iter().chain(self.by_reducer.then_some("object")).map(|part| format!("{name} {part}")).collect()
+    }
 }
 
 impl<'py> ItemsFrame<'py> {
-    fn new(kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
-        Self { kind, iterator, ahead: None, parts: Vec::new(), batch: Batch::Closed }
+    fn new(obj: &Bound<'py, PyAny>, kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
+        let (obj, parts) = (obj.clone(), Vec::new());
+        Self { obj, kind, iterator, ahead: None, parts, name: None, begun: 0, batch: Batch::Closed }
+    }
+
+    /// The item that is being saved; nothing for a key.
+    pub(super) fn in_progress(&self) -> Option<String> {
+        let owner = full_type_name(&self.obj.get_type());
+        let saving_value = self.begun > 0 && self.parts.is_empty();
+        match (&self.kind, &self.name) {
+            (Items::List, _) if saving_value => Some(format!("{owner} item {}", self.begun - 1)),
+            (Items::Dict, Some(key)) if saving_value => Some(format!("{owner} item {}", key.repr().ok()?)),
+            _ => None,
+        }
     }
 
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
@@ -148,6 +201,7 @@ impl<'py> ItemsFrame<'py> {
     }
 
     fn begin(&mut self, item: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.begun += 1;
         match self.kind {
             Items::List => self.parts.push(item.clone()),
             Items::Dict => {
@@ -155,7 +209,9 @@ impl<'py> ItemsFrame<'py> {
                 let Some(pair) = pair else {
                     return Err(PyTypeError::new_err("dict items iterator must return 2-tuples"));
                 };
-                self.parts.extend([pair.get_item(1)?, pair.get_item(0)?]);
+                let key = pair.get_item(0)?;
+                self.name = Some(key.clone());
+                self.parts.extend([pair.get_item(1)?, key]);
             }
         }
         Ok(())
@@ -163,34 +219,49 @@ impl<'py> ItemsFrame<'py> {
 }
 
 impl<'py> Engine<'py, '_> {
-    /// Begins to write a reduction of `obj`, which goes into the memo when it is made.
+    /// Begins to write a reduction of `obj` by a reducer. The object goes into the memo when it is made.
     pub(super) fn save_reduction(
         &mut self,
         reduction: Reduction<'py>,
-        obj: Option<&Bound<'py, PyAny>>,
+        obj: &Bound<'py, PyAny>,
     ) -> PyResult<Saved<'py>> {
-        let level = self.endless.enter(obj.unwrap_or(&reduction.callable))?;
+        self.begin_reduction(reduction, obj, true)
+    }
+
+    /// Begins to write `obj` as a call, in a protocol that has no opcodes for its type.
+    pub(super) fn save_as_call(&mut self, reduction: Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+        self.begin_reduction(reduction, obj, false)
+    }
+
+    fn begin_reduction(
+        &mut self,
+        reduction: Reduction<'py>,
+        obj: &Bound<'py, PyAny>,
+        by_reducer: bool,
+    ) -> PyResult<Saved<'py>> {
+        let level = self.endless.enter(obj)?;
         let mut steps = Vec::with_capacity(12);
         // The steps stand in reverse.
         if let Some(state) = reduction.state {
-            if let (Some(setter), Some(obj)) = (reduction.state_setter, obj) {
+            if let Some(setter) = reduction.state_setter {
                 // setter(obj, state), whose result nobody wants. `_pickle` writes TUPLE2 whatever the protocol; readers
                 // of protocols 0 and 1 need not know it.
                 let short = self.settings.protocol.has_short_tuples();
                 steps.extend([Step::Write(Opcode::Pop), Step::Write(Opcode::Reduce)]);
                 steps.push(Step::Write(if short { Opcode::Tuple2 } else { Opcode::Tuple }));
-                steps.extend([Step::Save(state), Step::Save(obj.clone())]);
+                steps.extend([Step::Save(Part::State, state), Step::Save(Part::Other, obj.clone())]);
                 steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
-                steps.push(Step::Save(setter));
+                steps.push(Step::Save(Part::StateSetter, setter));
             } else {
-                steps.extend([Step::Write(Opcode::Build), Step::Save(state)]);
+                steps.extend([Step::Write(Opcode::Build), Step::Save(Part::State, state)]);
             }
         }
-        steps.extend(reduction.dict_items.map(|items| Step::Items(ItemsFrame::new(Items::Dict, items))));
-        steps.extend(reduction.list_items.map(|items| Step::Items(ItemsFrame::new(Items::List, items))));
+        steps.extend(reduction.dict_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::Dict, items)))));
+        steps.extend(reduction.list_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::List, items)))));
         steps.push(Step::Made);
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
-        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj: obj.cloned(), steps, level }))))
+        let (obj, saving) = (obj.clone(), None);
+        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
     }
 
     /// A global with a dotted name, for protocols that have no STACK_GLOBAL: `getattr(getattr(module.a, "b"), "c")`.
@@ -205,23 +276,24 @@ impl<'py> Engine<'py, '_> {
     ) -> PyResult<Saved<'py>> {
         let py = self.py;
         let level = self.endless.enter(obj)?;
-        let text = name.cast::<PyString>()?.to_string_lossy();
-        let mut parts = text.split('.').map(|part| PyString::new(py, part).into_any());
-        let first = parts.next().unwrap_or_else(|| name.clone());
+        let name = name.cast::<PyString>()?;
+        let mut parts = lookup::name_parts(name).into_iter().map(Bound::into_any);
+        let first = parts.next().unwrap_or_else(|| name.clone().into_any());
         let attributes: Vec<_> = parts.collect();
         let short = self.settings.protocol.has_short_tuples();
         let mut steps = vec![Step::Made];
         for attribute in attributes.iter().rev() {
             steps.push(Step::Write(Opcode::Reduce));
             steps.push(Step::Write(if short { Opcode::Tuple2 } else { Opcode::Tuple }));
-            steps.push(Step::Save(attribute.clone()));
+            steps.push(Step::Save(Part::Other, attribute.clone()));
         }
         steps.push(Step::Global(module_name, first));
         for _ in &attributes {
             steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
-            steps.push(Step::Save(self.runtime.getattr.bind(py).clone()));
+            steps.push(Step::Save(Part::Other, self.runtime.getattr.bind(py).clone()));
         }
-        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj: Some(obj.clone()), steps, level }))))
+        let (obj, saving, by_reducer) = (obj.clone(), None, false);
+        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
     }
 
     /// REDUCE, or the opcode that calls `cls.__new__` where the reduction asks for that.
@@ -230,7 +302,7 @@ impl<'py> Engine<'py, '_> {
         steps: &mut Vec<Step<'py>>,
         callable: Bound<'py, PyAny>,
         args: Bound<'py, PyTuple>,
-        obj: Option<&Bound<'py, PyAny>>,
+        obj: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let py = self.py;
         if self.settings.protocol.has_newobj() {
@@ -246,7 +318,11 @@ impl<'py> Engine<'py, '_> {
                 }
             }
         }
-        steps.extend([Step::Write(Opcode::Reduce), Step::Save(args.into_any()), Step::Save(callable)]);
+        steps.extend([
+            Step::Write(Opcode::Reduce),
+            Step::Save(Part::ReconstructorArguments, args.into_any()),
+            Step::Save(Part::Reconstructor, callable),
+        ]);
         Ok(())
     }
 
@@ -255,25 +331,31 @@ impl<'py> Engine<'py, '_> {
         &self,
         steps: &mut Vec<Step<'py>>,
         args: &Bound<'py, PyTuple>,
-        obj: Option<&Bound<'py, PyAny>>,
+        obj: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let py = self.py;
-        let refuse = |message: &str| Err(self.runtime.pickling_error(py, message.into()));
-        let Ok(class) = args.get_item(0) else { return refuse("__newobj__ arglist is empty") };
+        let refuse = |message: String| Err(self.runtime.pickling_error(py, message));
+        let Ok(class) = args.get_item(0) else {
+            return refuse("__newobj__ expected at least 1 argument, got 0".into());
+        };
         if !class.is_instance_of::<PyType>() {
-            return refuse("args[0] from __newobj__ args is not a type");
+            let found = full_type_name(&class.get_type());
+            return refuse(format!("first argument to __newobj__() must be a class, not {found}"));
         }
-        if let Some(obj) = obj {
-            let obj_class = match obj.getattr_opt(intern!(py, "__class__"))? {
-                Some(class) => class,
-                None => obj.get_type().into_any(),
-            };
-            if !obj_class.is(&class) {
-                return refuse("args[0] from __newobj__ args has the wrong class");
-            }
+        let obj_class = match obj.getattr_opt(intern!(py, "__class__"))? {
+            Some(class) => class,
+            None => obj.get_type().into_any(),
+        };
+        if !obj_class.is(&class) {
+            let (expected, found) = (obj_class.repr()?, class.repr()?);
+            return refuse(format!("first argument to __newobj__() must be {expected}, not {found}"));
         }
         let args = args.get_slice(1, args.len());
-        steps.extend([Step::Write(Opcode::NewObj), Step::Save(args.into_any()), Step::Save(class)]);
+        steps.extend([
+            Step::Write(Opcode::NewObj),
+            Step::Save(Part::NewArguments, args.into_any()),
+            Step::Save(Part::Class, class),
+        ]);
         Ok(())
     }
 
@@ -283,11 +365,11 @@ impl<'py> Engine<'py, '_> {
         let refuse = |message: String| Err(self.runtime.pickling_error(py, message));
         if operands.len() != 3 {
             let len = operands.len();
-            return refuse(format!("length of the NEWOBJ_EX argument tuple must be exactly 3, not {len}"));
+            return refuse(format!("__newobj_ex__ expected 3 arguments, got {len}"));
         }
         let wrong = |which: &str, expected: &str, item: &Bound<'py, PyAny>| {
-            let found = type_name(&item.get_type());
-            refuse(format!("{which} item from NEWOBJ_EX argument tuple must be a {expected}, not {found}"))
+            let found = full_type_name(&item.get_type());
+            refuse(format!("{which} argument to __newobj_ex__() must be a {expected}, not {found}"))
         };
         let (class, args, kwargs) = (operands.get_item(0)?, operands.get_item(1)?, operands.get_item(2)?);
         if !class.is_instance_of::<PyType>() {
@@ -298,16 +380,20 @@ impl<'py> Engine<'py, '_> {
         if self.settings.protocol.has_newobj_ex() {
             steps.extend([
                 Step::Write(Opcode::NewObjEx),
-                Step::Save(kwargs.clone().into_any()),
-                Step::Save(args.clone().into_any()),
-                Step::Save(class),
+                Step::Save(Part::NewArguments, kwargs.clone().into_any()),
+                Step::Save(Part::NewArguments, args.clone().into_any()),
+                Step::Save(Part::Class, class),
             ]);
             return Ok(());
         }
         let new = class.getattr(intern!(py, "__new__"))?;
         let partial_args = (new, class).into_pyobject(py)?.as_sequence().concat(args.as_sequence())?.to_tuple()?;
         let partial = self.runtime.partial.bind(py).call(partial_args, Some(kwargs))?;
-        steps.extend([Step::Write(Opcode::Reduce), Step::Save(PyTuple::empty(py).into_any()), Step::Save(partial)]);
+        steps.extend([
+            Step::Write(Opcode::Reduce),
+            Step::Save(Part::ReconstructorArguments, PyTuple::empty(py).into_any()),
+            Step::Save(Part::Reconstructor, partial),
+        ]);
         Ok(())
     }
 }

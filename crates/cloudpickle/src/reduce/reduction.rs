@@ -41,15 +41,19 @@ impl<'py> Reduction<'py> {
         let item = |index| tuple.get_item(index).ok().filter(|item| !item.is_none());
         let callable = tuple.get_item(0)?;
         if !callable.is_callable() {
-            return Err(refused("first item of the tuple returned by __reduce__ must be callable".into()));
+            let found = type_name(&callable.get_type());
+            return Err(refused(format!(
+                "first item of the tuple returned by __reduce__ must be callable, not {found}"
+            )));
         }
-        let Ok(args) = tuple.get_item(1)?.cast_into::<PyTuple>() else {
-            return Err(refused("second item of the tuple returned by __reduce__ must be a tuple".into()));
-        };
+        let args = tuple.get_item(1)?.cast_into::<PyTuple>().map_err(|error| {
+            let found = type_name(&error.into_inner().get_type());
+            refused(format!("second item of the tuple returned by __reduce__ must be a tuple, not {found}"))
+        })?;
         let iterator = |index, which| {
             item(index).map(Bound::cast_into::<PyIterator>).transpose().map_err(|error| {
                 let found = type_name(&error.into_inner().get_type());
-                refused(format!("{which} element of the tuple returned by __reduce__ must be an iterator, not {found}"))
+                refused(format!("{which} item of the tuple returned by __reduce__ must be an iterator, not {found}"))
             })
         };
         let list_items = iterator(3, "fourth")?;
@@ -57,7 +61,7 @@ impl<'py> Reduction<'py> {
         let state_setter = item(5);
         if let Some(setter) = state_setter.as_ref().filter(|setter| !setter.is_callable()) {
             return Err(refused(format!(
-                "sixth element of the tuple returned by __reduce__ must be a function, not {}",
+                "sixth item of the tuple returned by __reduce__ must be callable, not {}",
                 type_name(&setter.get_type())
             )));
         }

@@ -1,4 +1,7 @@
 //! Exceptions whose type depends on the version of Python.
 
+/// Whether `pickle` itself says in notes on an exception where in the graph it happened.
+pub const HAVE_PICKLER_NOTES: bool = cfg!(Py_3_14);
+
 /// Whether a name with `<locals>` in it is refused with a `PicklingError`, as since 3.14, or with an `AttributeError`.
 pub const LOCAL_OBJECT_IS_PICKLING_ERROR: bool = cfg!(Py_3_14);
