@@ -153,7 +153,7 @@ pub(crate) fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// `sys.modules.get(name)`, with None for an entry that is None as well: an import that is blocked.
-fn imported<'py>(name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub(crate) fn imported<'py>(name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let modules = sys_modules(name.py())?;
     let found = match modules.cast_exact::<PyDict>() {
         Ok(modules) => modules.get_item(name)?,

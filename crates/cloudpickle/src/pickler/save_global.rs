@@ -192,9 +192,12 @@ impl<'py> Engine<'py, '_> {
     }
 }
 
-/// The module of that name, from `sys.modules` if it is there.
+/// The module of that name, from `sys.modules` if it is there. `import` would find the same, by way of a Python call.
 fn import<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let name = name.cast::<PyString>()?;
+    if let Some(module) = lookup::imported(name.as_any())? {
+        return Ok(module);
+    }
     Ok(name.py().import(name)?.into_any())
 }
 
