@@ -329,3 +329,24 @@ report(error=None if isinstance(data, bytes) else data)
 """
     )
     assert result == {"error": None}
+
+
+def test_deep_branches_that_are_made_one_after_the_other():
+    """What existed when the walk was first deep says nothing of a branch that was made later, and then walked."""
+    result = deep(
+        """
+class Node: pass
+def chain(length):
+    head = None
+    for i in range(length):
+        node = Node()
+        node.next = head
+        head = node
+    return head
+class Branches(list):
+    def __reduce__(self): return list, (), None, (chain(25_000) for _ in range(4))
+data = on_a_small_stack(lambda: cloudpickle.dumps(Branches()))
+report(error=None if isinstance(data, bytes) else data)
+"""
+    )
+    assert result == {"error": None}

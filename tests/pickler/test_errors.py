@@ -209,3 +209,21 @@ def test_notes_say_where_it_happened():
         f"when serializing {name} state",
         f"when serializing {name} object",
     ]
+
+
+def test_failed_write_leaves_nothing_in_the_memo():
+    class Full:
+        data = None
+
+        def write(self, data):
+            if self.data is None:
+                self.data = b""
+                raise OSError("full")
+            self.data = bytes(data)
+
+    file, shared = Full(), ["abc"]
+    pickler = Pickler(file)
+    with pytest.raises(OSError, match="full"):
+        pickler.dump(shared)
+    pickler.dump(shared)
+    assert pickle.loads(file.data) == ["abc"]

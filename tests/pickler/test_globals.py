@@ -170,3 +170,30 @@ Reflexive.__qualname__ = "Reflexive.itself"
 
 def test_class_that_is_its_own_attribute(protocol):
     assert round_trip(Reflexive, protocol) is Reflexive
+
+
+class SelfNamed(str):
+    """A string that is a global of its own name."""
+
+    def __reduce__(self):
+        return self
+
+
+def test_string_that_names_itself(monkeypatch, protocol):
+    """What goes on the wire is the name as a plain string, not the object again."""
+    name = SelfNamed("self_named")
+    monkeypatch.setitem(globals(), "self_named", name)
+    assert round_trip(name, protocol) is name
+
+
+def test_dotted_name_with_a_lone_surrogate(protocol):
+    assert round_trip(Surrogate.instance, protocol) is Surrogate.instance
+
+
+class Surrogate:
+    def __reduce__(self):
+        return "Surrogate.\ud800"
+
+
+Surrogate.instance = Surrogate()
+setattr(Surrogate, "\ud800", Surrogate.instance)

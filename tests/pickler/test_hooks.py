@@ -625,3 +625,21 @@ def test_binary_opcodes_cannot_be_forced_on_protocol_0():
     pickler.bin = 1
     pickler.dump(["text", 1, b"bytes"])
     assert pickle.loads(file.getvalue()) == ["text", 1, b"bytes"]
+
+
+def test_fast_mode_with_an_object_that_reduces_to_itself_for_a_while():
+    """Only containers are taken for cyclic; a reduction may end."""
+    counted = Counted()
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.fast = True
+    pickler.dump(counted)
+    assert type(pickle.loads(file.getvalue())) is Counted
+
+
+class Counted:
+    left = 4
+
+    def __reduce__(self):
+        self.left -= 1
+        return Counted, (), ({"inner": self} if self.left else None)

@@ -756,3 +756,24 @@ def test_slots_assigned_after_the_class_was_made():
     a.free = 1
     """
     assert ship(source, "a", "[vars(value), type(value).__slots__]") == [{"free": 1}, ("x",)]
+
+
+@pytest.mark.parametrize(
+    "change, slots",
+    [
+        ("A.a = property(lambda self: 1)", "('a', 'b')"),
+        ("del A.a", "('a', 'b')"),
+        ("A.__slots__.append('c')", "['a', 'b']"),
+        ("", "('a', 'b', 'a')"),
+        ("", "iter(('a', 'b'))"),
+        ("", "{'a': 'doc', 'b': None}"),
+    ],
+)
+def test_slots_that_were_changed_after_the_class_was_made(change, slots):
+    """The slots that are left still work, and the class loads."""
+    source = f"""
+    class A:
+        __slots__ = {slots}
+    {change}
+    """
+    assert ship(source, "A", "a = value(); a.b = 5; [a.b, hasattr(a, '__dict__')]") == [5, False]

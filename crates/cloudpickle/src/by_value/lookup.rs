@@ -108,15 +108,20 @@ fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult
 /// leads through a function's `<locals>`.
 fn find<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Ok(name) = name.cast::<PyString>() else { return Ok(None) };
-    let parts = name_parts(name);
+    let parts = name_parts(name)?;
     if parts.iter().any(is_locals) { Ok(None) } else { Ok(follow(object, &parts)?.map(|found| found.object)) }
 }
 
-/// The parts of a dotted name. A name with lone surrogates, which no identifier has, is one part.
-pub(crate) fn name_parts<'py>(name: &Bound<'py, PyString>) -> Vec<Bound<'py, PyString>> {
+/// The parts of a dotted name, as plain strings: a subclass of `str` may have methods and a reduction of its own.
+pub(crate) fn name_parts<'py>(name: &Bound<'py, PyString>) -> PyResult<Vec<Bound<'py, PyString>>> {
+    let py = name.py();
     match name.to_str() {
-        Ok(text) if text.contains('.') => text.split('.').map(|part| PyString::new(name.py(), part)).collect(),
-        _ => vec![name.clone()],
+        Ok(text) if text.contains('.') || !name.is_exact_instance_of::<PyString>() => {
+            Ok(text.split('.').map(|part| PyString::new(py, part)).collect())
+        }
+        Ok(_) => Ok(vec![name.clone()]),
+        // Lone surrogates, which Rust's strings cannot hold.
+        Err(_) => py.get_type::<PyString>().call_method1(intern!(py, "split"), (name, intern!(py, ".")))?.extract(),
     }
 }
 
@@ -173,7 +178,7 @@ pub(crate) fn getattribute<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyStr
         Some(found) => Ok(found),
         None => Err(PyAttributeError::new_err(format!(
             "Can't get {}attribute {} on {}",
-            if name_parts(name).iter().any(is_locals) { "local " } else { "" },
+            if name_parts(name)?.iter().any(is_locals) { "local " } else { "" },
             name.repr()?.to_string_lossy(),
             obj.repr()?.to_string_lossy()
         ))),

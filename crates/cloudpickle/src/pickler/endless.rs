@@ -28,6 +28,8 @@ pub(super) struct EndlessGuard {
     depth: usize,
     /// The addresses of the objects that existed when `depth` first reached [`DEEP`], less those reduced since.
     existed: Option<HashSet<usize>>,
+    /// Whether the walk has been less deep since they were recorded, so that other objects may have come to be meanwhile.
+    stale: bool,
     /// How many of the reductions in progress, counted from the innermost, are of objects that are not among them.
     fresh: usize,
 }
@@ -52,13 +54,20 @@ impl EndlessGuard {
     #[cold]
     fn enter_deep(&mut self, obj: &Bound<'_, PyAny>) -> PyResult<Level> {
         let py = obj.py();
-        let existed = match &mut self.existed {
-            Some(existed) => existed,
-            None => self.existed.insert(existing_objects(obj)?),
-        };
+        if self.existed.is_none() {
+            self.existed = Some(existing_objects(obj)?);
+            self.stale = false;
+        }
+        let existed = self.existed.get_or_insert_default();
         let level = Level { fresh_around: self.fresh };
         self.fresh = if existed.remove(&(obj.as_ptr() as usize)) { 0 } else { self.fresh + 1 };
         if self.fresh <= DEEP {
+            return Ok(level);
+        }
+        if std::mem::take(&mut self.stale) {
+            // Another branch of the graph, which may have been made before this walk went down it.
+            self.existed = Some(existing_objects(obj)?);
+            self.fresh = 0;
             return Ok(level);
         }
         Err(Runtime::get(py).deep_recursion_error(
@@ -77,6 +86,7 @@ impl EndlessGuard {
     pub(super) fn leave(&mut self, level: Level) {
         self.depth -= 1;
         self.fresh = level.fresh_around;
+        self.stale |= self.depth < DEEP;
     }
 }
 

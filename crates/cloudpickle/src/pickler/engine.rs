@@ -99,7 +99,7 @@ impl<'py> Frame<'py> {
         }
     }
 
-    /// The object that is being written, if it is one that can be part of a cycle.
+    /// The container that is being written. Reductions are the endless guard's affair.
     fn object(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
             Frame::Tuple(frame) => Some(frame.tuple.as_any()),
@@ -107,8 +107,7 @@ impl<'py> Frame<'py> {
             Frame::Dict(frame) => Some(frame.dict.as_any()),
             Frame::Set(frame) => Some(frame.set.as_any()),
             Frame::FrozenSet(frame) => Some(frame.set.as_any()),
-            Frame::Reduction(frame) => Some(&frame.obj),
-            Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+            Frame::Reduction(_) | Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
         }
     }
 }
@@ -198,19 +197,18 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
         self.encoder.start();
-        if let Err(error) = self.save_whole(obj) {
+        self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(remembered));
-            return Err(self.explained(error));
-        }
-        self.encoder.finish();
-        self.output.flush(self.py, &mut self.encoder)
+            self.explained(error)
+        })
     }
 
     fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
-        match self.save(obj)? {
-            Saved::Done => Ok(()),
-            Saved::Enter(frame) => self.run(frame),
+        if let Saved::Enter(frame) = self.save(obj)? {
+            self.run(frame)?;
         }
+        self.encoder.finish();
+        self.output.flush(self.py, &mut self.encoder)
     }
 
     /// Every exception passes as it is, except that where user code ran into the recursion limit upstream raises a

@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use super::endless::Level;
 use super::engine::{Engine, Frame, Saved, save_part};
 use python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR;
 
@@ -17,6 +18,7 @@ pub(super) struct GlobalFrame<'py> {
     obj: Bound<'py, PyAny>,
     /// The strings that are still to be saved, the next one last.
     names: Vec<Bound<'py, PyAny>>,
+    level: Level,
 }
 
 /// Where a global was found.
@@ -25,7 +27,9 @@ struct Found<'py> {
     module: Bound<'py, PyAny>,
     /// The object that has it as an attribute: the module, or a class in it.
     parent: Bound<'py, PyAny>,
-    /// The last part of the qualified name.
+    /// The qualified name, as a plain string.
+    name: Bound<'py, PyAny>,
+    /// Its last part.
     last_name: Bound<'py, PyAny>,
 }
 
@@ -36,6 +40,7 @@ impl<'py> GlobalFrame<'py> {
         }
         engine.encoder.op(Opcode::StackGlobal);
         engine.memo_put(&self.obj)?;
+        engine.endless.leave(self.level);
         Ok(Saved::Done)
     }
 }
@@ -81,9 +86,11 @@ impl<'py> Engine<'py, '_> {
             return Ok(Saved::Done);
         }
         let nested = !found.parent.is(&found.module);
-        let name = if nested { name } else { found.last_name.clone() };
+        let name = if nested { found.name.clone() } else { found.last_name.clone() };
         if protocol.has_stack_global() {
-            let frame = GlobalFrame { obj: obj.clone(), names: vec![name, found.module_name] };
+            // A name is a string as a rule, which has no parts; one of a subclass may lead anywhere.
+            let level = self.endless.enter(obj)?;
+            let frame = GlobalFrame { obj: obj.clone(), names: vec![name, found.module_name], level };
             return Ok(Saved::Enter(Frame::Global(Box::new(frame))));
         }
         if nested {
@@ -98,7 +105,7 @@ impl<'py> Engine<'py, '_> {
     fn find_global(&self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Found<'py>> {
         let py = self.py;
         let name = name.cast::<PyString>()?;
-        let parts = lookup::name_parts(name);
+        let parts = lookup::name_parts(name)?;
         if parts.iter().any(lookup::is_locals) {
             return Err(if LOCAL_OBJECT_IS_PICKLING_ERROR {
                 self.runtime.pickling_error(py, format!("Can't pickle local object {}", obj.repr()?))
@@ -126,7 +133,12 @@ impl<'py> Engine<'py, '_> {
             return Err(refuse(format!("it's not the same object as {module_name}.{name}"), None));
         }
         let last_name = parts.last().unwrap_or(name).clone().into_any();
-        Ok(Found { module_name, module, parent: found.parent, last_name })
+        let name = if name.is_exact_instance_of::<PyString>() {
+            name.clone().into_any()
+        } else {
+            intern!(py, ".").call_method1(intern!(py, "join"), (parts,))?
+        };
+        Ok(Found { module_name, module, parent: found.parent, name, last_name })
     }
 
     /// The code that `copyreg.add_extension` gave to a global.

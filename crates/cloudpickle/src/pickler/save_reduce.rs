@@ -277,7 +277,7 @@ impl<'py> Engine<'py, '_> {
         let py = self.py;
         let level = self.endless.enter(obj)?;
         let name = name.cast::<PyString>()?;
-        let mut parts = lookup::name_parts(name).into_iter().map(Bound::into_any);
+        let mut parts = lookup::name_parts(name)?.into_iter().map(Bound::into_any);
         let first = parts.next().unwrap_or_else(|| name.clone().into_any());
         let attributes: Vec<_> = parts.collect();
         let short = self.settings.protocol.has_short_tuples();

@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyMappingProxy, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
 
 use super::reduction::Reduction;
 use super::{copy_of, enumeration};
@@ -60,9 +60,8 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
-    if has_slots(class, &namespace)? {
-        let slots = intern!(py, "__slots__");
-        type_kwargs.set_item(slots, namespace.get_item(slots)?)?;
+    if let Some(slots) = slots_of(class, &namespace)? {
+        type_kwargs.set_item(intern!(py, "__slots__"), slots)?;
     }
     // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
     let dict = intern!(py, "__dict__");
@@ -136,10 +135,9 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
 /// this class's own, for their names are mangled where `__slots__` has private ones.
 fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> PyResult<()> {
     let py = class.py();
-    if !has_slots(class, &namespace(class)?)? {
-        return Ok(());
+    if slots_of(class, &namespace(class)?)?.is_some() {
+        state.del_item(intern!(py, "__slots__"))?;
     }
-    state.del_item(intern!(py, "__slots__"))?;
     for (name, value) in state.copy()? {
         if is_slot_of(class, &value)? {
             state.del_item(name)?;
@@ -148,27 +146,43 @@ fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> Py
     Ok(())
 }
 
-/// Whether the class has the slots that its `__slots__` names. They are made with the class; an attribute of that name
-/// that was set later, or that a metaclass took for its own purposes, has no effect on it.
-fn has_slots<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyMappingProxy>) -> PyResult<bool> {
+/// The `__slots__` to make the class with, if it was made with any. An attribute of that name that was set later has no
+/// effect on the class, and travels as an attribute.
+fn slots_of<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyMappingProxy>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = class.py();
     let slots = intern!(py, "__slots__");
     if !namespace.contains(slots)? {
-        return Ok(false);
+        return Ok(None);
     }
     let slots = namespace.get_item(slots)?;
-    let (mut count, mut dict) = (0, false);
-    let names = if slots.is_instance_of::<PyString>() { (slots,).into_pyobject(py)?.into_any() } else { slots };
+    let made = PyList::empty(py);
+    for name in namespace.keys()? {
+        if is_slot_of(class, &namespace.get_item(&name)?)? {
+            made.append(name)?;
+        }
+    }
+    if slots.is_instance_of::<PyIterator>() {
+        // Its names were taken out when the class was made.
+        return Ok((!made.is_empty()).then_some(made.into_any()));
+    }
+    if !made.is_empty() {
+        return Ok(Some(slots));
+    }
+    // Slots that are the `__dict__` or nothing at all show in whether the class has a `__dict__` of its own. Others would
+    // have left a descriptor.
+    let dict = intern!(py, "__dict__");
+    let (mut with_dict, mut others) = (false, false);
+    let names = if slots.is_instance_of::<PyString>() { PyTuple::new(py, [&slots])?.into_any() } else { slots.clone() };
     for name in names.try_iter()? {
         let name = name?;
-        dict |= name.eq(intern!(py, "__dict__"))?;
-        count += usize::from(!name.eq(intern!(py, "__dict__"))? && !name.eq(intern!(py, "__weakref__"))?);
+        let is_dict = name.eq(dict)?;
+        with_dict |= is_dict;
+        others |= !is_dict && !name.eq(intern!(py, "__weakref__"))?;
     }
-    let mut made = 0;
-    for value in namespace.values()? {
-        made += usize::from(is_slot_of(class, &value)?);
-    }
-    Ok(count == made && dict == namespace.contains(intern!(py, "__dict__"))?)
+    Ok((!others && with_dict == namespace.contains(dict)?).then_some(slots))
 }
 
 /// Whether an attribute is the descriptor of one of this class's own slots.
