@@ -8,7 +8,7 @@ PYTHON ?= python3
 # Cargo's profile for the extension: `release` (what is shipped) or `dev` (a short build).
 PROFILE ?= release
 # What `make test` runs. `make test SUITES="package stdlib"` runs less.
-SUITES ?= rust lint package stdlib upstream
+SUITES ?= rust lint package stdlib upstream interop
 # Further arguments for pytest: make test-package PYTEST_ARGS="-k enum -x"
 PYTEST_ARGS ?=
 
@@ -35,7 +35,8 @@ export PYO3_PYTHON := $(VENV_PYTHON)
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test test-python test-rust test-lint test-package test-stdlib test-upstream \
+.PHONY: help demo test test-all test-python test-rust test-lint test-package test-stdlib test-upstream test-interop \
+    test-leaks \
     upstream-baseline lint lint-rust lint-python lint-types lint-layers format install develop clean
 
 ##@ Everyday
@@ -49,9 +50,13 @@ help: ## List the commands.
 demo: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-demo ## Ship code from a script to workers that cannot import it.
 	@$(VENV_PYTHON) examples/demo/run.py
 
-test: $(addprefix test-,$(SUITES)) ## Run everything: Rust, lint, and all suites on one Python.
+test: $(addprefix test-,$(SUITES)) ## Run Rust tests, lint, and the quick suites on one Python.
 
-test-python: test-package test-stdlib test-upstream ## Run the three suites that depend on the interpreter.
+test-all: ## Run every suite on every Python, fetching what is missing, and print one table.
+	$(PYTHON) scripts/interpreters.py fetch
+	$(PYTHON) scripts/test_matrix.py all
+
+test-python: test-package test-stdlib test-upstream test-interop ## Run the quick suites that depend on the interpreter.
 
 develop: ## Build and install quickly, without optimisation.
 	@$(MAKE) --no-print-directory install PROFILE=dev
@@ -83,6 +88,14 @@ test-stdlib: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Run CPy
 test-upstream: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Run upstream's own tests with this package.
 	@mkdir -p $(RESULTS)
 	$(VENV_PYTHON) tests/upstream/run.py --junit $(RESULTS)/upstream.xml
+
+test-interop: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Exchange pickles with upstream's releases, both ways.
+	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/interop.xml
+	$(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/interop.xml tests/interop
+
+test-leaks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Look for references and memory left behind (best: PYTHON=python3.14d).
+	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/leaks.xml
+	$(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/leaks.xml tests/leaks
 
 upstream-baseline: $(VENV)/.created ## Run upstream's own tests with upstream itself, for comparison.
 	$(VENV_PYTHON) tests/upstream/run.py --against upstream

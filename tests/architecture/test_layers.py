@@ -98,3 +98,14 @@ def test_panics_unwind():
 def test_no_run_time_dependency():
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     assert re.search(r"^dependencies = \[\]$", text, re.M)
+
+
+def test_every_folder_of_tests_is_run():
+    """A folder is in pytest's `testpaths`, for `make test-package`, or is a suite with a target of its own."""
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    listed = set(re.findall(r'^    "tests/(\w+)",$', text, re.M))
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    with_tests = {path.parent.name for path in (REPOSITORY / "tests").glob("*/*.py") if "__pycache__" not in path.parts}
+    own_target = {folder for folder in with_tests if re.search(rf"\btests/{folder}\b", makefile)}
+    assert listed <= with_tests
+    assert with_tests - listed - own_target == set()

@@ -167,4 +167,94 @@ FAMILIES = {
         "value == [1, 2.5, 'text', b'bytes', (None, True), {1: {2}}, frozenset([3]), bytearray(b'x')]",
         True,
     ),
+    "function by reference": ("import json", "json.dumps", "import json; value is json.dumps", True),
+    "functions that share globals": (
+        "count = 0\ndef add():\n    global count\n    count += 1\ndef get(): return count",
+        "(add, get)",
+        "value[0](); value[0](); value[1]()",
+        2,
+    ),
+    "function with keyword defaults": ("def f(*, a=[1], **kw): return a, kw", "f", "value(b=2)", ([1], {"b": 2})),
+    "asynchronous generator": (
+        "async def f():\n    yield 1\n    yield 2",
+        "f",
+        "import asyncio\nasync def collect(): return [x async for x in value()]\nasyncio.run(collect())",
+        [1, 2],
+    ),
+    "decorated function": (
+        "import functools\ndef twice(f):\n    @functools.wraps(f)\n    def g(x): return f(f(x))\n    return g\n"
+        "@twice\ndef f(x): return x + 1",
+        "f",
+        "[value(1), value.__wrapped__(1), value.__name__]",
+        [3, 2, "f"],
+    ),
+    "partial": ("import functools\ndef f(a, b): return a - b", "functools.partial(f, b=1)", "value(3)", 2),
+    "function of a registered module": (
+        "import sys, types, cloudpickle\nm = sys.modules['m'] = types.ModuleType('m')\n"
+        "exec('k = 2\\ndef f(x): return x * k', m.__dict__)\ncloudpickle.register_pickle_by_value(m)",
+        "m.f",
+        "import sys; [value(4), 'm' in sys.modules]",
+        [8, False],
+    ),
+    "abstract property": (
+        "import abc\nclass A(abc.ABC):\n    @property\n    @abc.abstractmethod\n    def p(self): ...\n"
+        "class B(A):\n    p = 3",
+        "(A, B)",
+        "[value[0].__abstractmethods__ == {'p'}, value[1]().p]",
+        [True, 3],
+    ),
+    "staticmethod object": ("f = staticmethod(lambda: 1)", "f", "type('A', (), {'f': value}).f()", 1),
+    "bound method of a builtin": ("", "[1, 2].append", "value(3); value.__self__", [1, 2, 3]),
+    "multiple inheritance": (
+        "class A: pass\nclass B(A):\n    x = 1\nclass C(A):\n    x = 2\nclass D(B, C): pass",
+        "D",
+        "[c.__name__ for c in value.__mro__], value.x",
+        (["D", "B", "C", "A", "object"], 1),
+    ),
+    "subclass of a builtin": (
+        "class L(list):\n    def total(self): return sum(self)\nx = L([1, 2])\nx.name = 'n'",
+        "x",
+        "[value.total(), value.name]",
+        [3, "n"],
+    ),
+    "instance with a reduction": (
+        "class A:\n    def __init__(self, x): self.x = x\n    def __reduce__(self): return A, (self.x + 1,)",
+        "A(1)",
+        "value.x",
+        2,
+    ),
+    "instance with a state": (
+        "class A:\n    def __init__(self, x): self.x, self.lock = x, object\n"
+        "    def __getstate__(self): return {'x': self.x}\n    def __setstate__(self, s): self.__dict__.update(s, y=1)",
+        "A(5)",
+        "value.__dict__",
+        {"x": 5, "y": 1},
+    ),
+    "exception with attributes": (
+        "class E(Exception):\n    def __init__(self, a): super().__init__(a); self.extra = 2",
+        "E(1)",
+        "[value.args, value.extra, type(value).__name__]",
+        [(1,), 2, "E"],
+    ),
+    "enum with a mixin": (
+        "import enum\nclass E(str, enum.Enum):\n    A = 'a'\n"
+        "    @property\n    def loud(self): return self.value.upper()",
+        "(E, E.A)",
+        "[value[1] is value[0].A, value[1].loud, value[1] == 'a']",
+        [True, "A", True],
+    ),
+    "text file": (
+        "with open('text.txt', 'w') as f: print('one', 'two', sep='\\n', end='', file=f)",
+        "open('text.txt')",
+        "value.read()",
+        "one\ntwo",
+    ),
+    "out-of-band data": (
+        "import pickle\nclass A:\n    def __init__(self, b): self.b = b\n"
+        "    def __reduce_ex__(self, protocol): return A, (pickle.PickleBuffer(self.b),)",
+        "A(bytearray(b'abc'))",
+        "value.b",
+        bytearray(b"abc"),
+    ),
+    "cyclic data": ("class A: pass\na = A()\na.list = [a, {'a': a}]", "a", "value.list[1]['a'] is value", True),
 }

@@ -33,7 +33,8 @@ def fetch_suite(cache: Path) -> Path:
         return suite
     attempts = []
     for location in locations():
-        arriving = cache / "arriving"
+        # Of this process alone: the suite may be run on two interpreters at a time.
+        arriving = cache / f"arriving-{os.getpid()}"
         shutil.rmtree(arriving, ignore_errors=True)
         arriving.mkdir(parents=True)
         try:
@@ -46,7 +47,11 @@ def fetch_suite(cache: Path) -> Path:
             attempts.append(f"{location}: not the tests of {VERSION} (digest {found})")
             continue
         shutil.rmtree(suite, ignore_errors=True)
-        arriving.rename(suite)
+        with contextlib.suppress(OSError):
+            arriving.rename(suite)
+        if digest(suite / "tests") != SUITE_DIGEST:
+            attempts.append(f"{location}: could not be moved to {suite}")
+            continue
         print(f"upstream: fetched the tests of cloudpickle {VERSION} from {location}")
         return suite
     raise SystemExit(

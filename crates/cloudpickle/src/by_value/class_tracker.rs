@@ -148,6 +148,13 @@ impl ClassTracker {
         }
         // No second sweep meanwhile.
         tables.sweep_at = usize::MAX;
+        drop(tables);
+        self.sweep(py);
+    }
+
+    /// Drops the entries of dead classes. Returns how many classes are left.
+    fn sweep(&self, py: Python<'_>) -> usize {
+        let tables = self.lock(py);
         let ids: Vec<_> = tables.by_id.iter().map(|(id, class)| (id.clone(), class.clone_ref(py))).collect();
         let addresses: Vec<_> =
             tables.by_address.iter().map(|(address, entry)| (*address, entry.class.clone_ref(py))).collect();
@@ -171,8 +178,10 @@ impl ClassTracker {
                 removed_entries.extend(tables.by_address.remove(address));
             }
         }
-        tables.sweep_at = FIRST_SWEEP.max(2 * tables.by_id.len().max(tables.by_address.len()));
+        let left = tables.by_id.len().max(tables.by_address.len());
+        tables.sweep_at = FIRST_SWEEP.max(2 * left);
         drop(tables);
+        left
     }
 }
 
@@ -207,6 +216,15 @@ pub(crate) fn tracker(py: Python<'_>) -> &'static ClassTracker {
 #[pyo3(name = "_get_or_create_tracker_id")]
 pub(crate) fn get_or_create_tracker_id<'py>(class_def: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     tracker(class_def.py()).tracker_id(class_def)
+}
+
+/// How many living classes and type variables have an id, after those of dead ones were let go of.
+///
+/// They are let go of in the course of things too. This is for who looks for leaks.
+#[pyfunction]
+#[pyo3(name = "_count_tracked_classes")]
+pub(crate) fn count_tracked_classes(py: Python<'_>) -> usize {
+    tracker(py).sweep(py)
 }
 
 /// The class already known under an id; if there is none, the given class, which is known under that id from here on.

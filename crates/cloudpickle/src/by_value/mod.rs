@@ -19,7 +19,7 @@ use crate::runtime::{self, Runtime};
 
 /// Adds this module's functions to the extension, each under upstream's name.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let functions: [Bound<'_, PyCFunction>; 12] = [
+    let functions: [Bound<'_, PyCFunction>; 13] = [
         wrap_pyfunction!(registry::register_pickle_by_value, module)?,
         wrap_pyfunction!(registry::unregister_pickle_by_value, module)?,
         wrap_pyfunction!(registry::list_registry_pickle_by_value, module)?,
@@ -32,6 +32,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(class::extract_class_dict, module)?,
         wrap_pyfunction!(class_tracker::get_or_create_tracker_id, module)?,
         wrap_pyfunction!(class_tracker::lookup_class_or_track, module)?,
+        wrap_pyfunction!(class_tracker::count_tracked_classes, module)?,
     ];
     for function in functions {
         runtime::add_function(module, function)?;
