@@ -36,7 +36,9 @@ def longest_batch(data):
     """The largest number of integers that a pickle holds between a MARK and the opcode that takes them."""
     longest = count = 0
     for opcode, _, _ in pickletools.genops(data):
-        count = 0 if opcode.name == "MARK" else count + opcode.name.startswith("BININT")
+        # Behind its batches a container may have a single item that takes no MARK.
+        takes = opcode.name in ("MARK", "APPENDS", "SETITEMS", "ADDITEMS")
+        count = 0 if takes else count + opcode.name.startswith("BININT")
         longest = max(longest, count)
     return longest
 

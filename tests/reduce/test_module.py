@@ -1,8 +1,11 @@
 """Modules: by name where the worker can import them, by value where they exist in the driver's memory only."""
 
+import sys
 import xml.etree.ElementTree
 
-from travel import load_elsewhere, ship
+import pytest
+
+from travel import RemoteError, load_elsewhere, ship
 
 DYNAMIC = """
 import types
@@ -87,3 +90,31 @@ def test_builtin_and_extension_modules():
     import sys
 
     assert load_elsewhere((sys, math), "import math, sys; value[0] is sys and value[1] is math") is True
+
+
+lazy_imports = pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are syntax of Python 3.15")
+
+
+@lazy_imports
+def test_lazy_import_that_a_function_uses():
+    """PEP 810: until it is used, the global is a stand-in, which cannot be pickled."""
+    source = "lazy import json\nlazy from os import path\ndef f(): return json.dumps([1]), path.basename('a/b')"
+    assert ship(source, "f", "value()") == ("[1]", "b")
+
+
+@lazy_imports
+def test_lazy_import_of_a_submodule():
+    source = "lazy import xml.dom.minidom\ndef f(): return xml.dom.minidom.parseString('<a/>').documentElement.tagName"
+    assert ship(source, "f", "value()") == "a"
+
+
+@lazy_imports
+def test_lazy_import_in_a_dynamic_module():
+    source = "import types\nm = types.ModuleType('m')\nexec('lazy import json', m.__dict__)"
+    assert ship(source, "m", "value.json.dumps(1)") == "1"
+
+
+@lazy_imports
+def test_lazy_import_that_fails_says_so():
+    with pytest.raises(RemoteError, match="ModuleNotFoundError.*nothing_of_that_name"):
+        ship("lazy import nothing_of_that_name\ndef f(): return nothing_of_that_name", "f", "value")

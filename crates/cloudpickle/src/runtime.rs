@@ -76,6 +76,8 @@ looked_up! {
     classmethod_type: PyType = "builtins" . "classmethod";
     /// `staticmethod`.
     staticmethod_type: PyType = "builtins" . "staticmethod";
+    /// `functools.partialmethod`.
+    partialmethod_type: PyType = "functools" . "partialmethod";
     /// `property`.
     property_type: PyType = "builtins" . "property";
     /// `abc.abstractclassmethod`, deprecated but in use.
@@ -166,6 +168,8 @@ pub(crate) struct State {
     pub(crate) dispatch_table: Py<PyAny>,
     /// The types that the module `types` names, to their names there.
     pub(crate) builtin_type_names: Py<PyDict>,
+    /// The type of what an import statement marked `lazy` binds (PEP 810, Python 3.15) until the name is used.
+    pub(crate) lazy_import_type: Option<Py<PyAny>>,
     /// The attributes of code objects that `types.CodeType` takes, interned.
     pub(crate) code_fields: Py<PyTuple>,
     /// The opcodes that name globals.
@@ -194,6 +198,7 @@ impl State {
                 .unbind(),
             reducers: reducers.unbind(),
             builtin_type_names: builtin_type_names(py)?.unbind(),
+            lazy_import_type: py.import("types")?.getattr_opt("LazyImportType")?.map(Bound::unbind),
             code_fields: PyTuple::new(py, compat::code::FIELDS.iter().map(|name| PyString::intern(py, name)))?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
             deep_recursion_error: deep_recursion_error(py)?,

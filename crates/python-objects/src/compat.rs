@@ -1,5 +1,7 @@
 //! What differs between versions of Python, one place per difference.
 
+/// Batches of items.
+pub mod batches;
 /// Code objects.
 pub mod code;
 /// Exceptions.

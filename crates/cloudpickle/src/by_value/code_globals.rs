@@ -34,8 +34,27 @@ impl GlobalOpcodes {
 /// Returned as the keys of a dict, in the order of their first use: a set would make the bytes of a pickle depend on the
 /// hash seed.
 pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
-    let names = PyDict::new(code.py());
-    collect(code, &names)?;
+    let py = code.py();
+    let names = PyDict::new(py);
+    for code in with_nested(code)? {
+        let instructions = code.getattr(intern!(py, "co_code"))?.cast_into::<PyBytes>()?;
+        let co_names = code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
+        for index in global_indexes(instructions.as_bytes(), &Runtime::get(py).state.global_opcodes) {
+            names.set_item(co_names.get_borrowed_item(index)?, py.None())?;
+        }
+    }
+    Ok(names)
+}
+
+/// All names in `code` and in functions defined in it, of globals and of attributes alike.
+pub(crate) fn all_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
+    let py = code.py();
+    let names = PyDict::new(py);
+    for code in with_nested(code)? {
+        for name in code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?.iter_borrowed() {
+            names.set_item(name, py.None())?;
+        }
+    }
     Ok(names)
 }
 
@@ -46,22 +65,20 @@ pub(crate) fn extract_code_globals<'py>(co: &Bound<'py, PyCode>) -> PyResult<Bou
     global_names(co)
 }
 
-fn collect<'py>(code: &Bound<'py, PyCode>, names: &Bound<'py, PyDict>) -> PyResult<()> {
+/// `code`, and the code of the functions defined in it, in the order in which they stand.
+fn with_nested<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound<'py, PyCode>>> {
     let py = code.py();
+    let mut all = Vec::new();
     // Code nested in code nested in code…, on a stack of its own: generated code may nest deeply.
     let mut pending = vec![code.clone()];
     while let Some(code) = pending.pop() {
-        let instructions = code.getattr(intern!(py, "co_code"))?.cast_into::<PyBytes>()?;
-        let co_names = code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
-        for index in global_indexes(instructions.as_bytes(), &Runtime::get(py).state.global_opcodes) {
-            names.set_item(co_names.get_borrowed_item(index)?, py.None())?;
-        }
         let constants = code.getattr(intern!(py, "co_consts"))?.cast_into::<PyTuple>()?;
         // The first nested function is the next to be read.
         let nested = constants.iter_borrowed().rev();
         pending.extend(nested.filter_map(|constant| constant.cast_exact::<PyCode>().ok().map(|code| (*code).clone())));
+        all.push(code);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The indexes into `co_names` of the globals that the instructions name.

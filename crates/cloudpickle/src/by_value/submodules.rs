@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
 
 use crate::by_value::lookup;
+use crate::runtime::Runtime;
 
 /// The imported submodules of `packages` that code with these `co_names` may be using: those all of whose names below
 /// the package occur in the code.
@@ -32,6 +33,7 @@ pub(crate) fn imported_submodules<'py>(
             Some(modules) => modules,
             None => sys_modules.insert(lookup::sys_modules(py)?),
         };
+        import_lazy_submodules(&name, co_names)?;
         let mut prefixes = VecDeque::from([name.to_str()?.to_owned()]);
         while let Some(prefix) = prefixes.pop_front() {
             for attribute in co_names.iter_borrowed() {
@@ -44,6 +46,25 @@ pub(crate) fn imported_submodules<'py>(
         }
     }
     Ok(found)
+}
+
+/// Imports the submodules of a package that are named in a lazy import (PEP 810, Python 3.15) and that the code may be
+/// using. Until then they are in `sys.lazy_modules` only, under their full names.
+fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, co_names: &Bound<'py, PyTuple>) -> PyResult<()> {
+    let py = package.py();
+    let Some(lazy_modules) = Runtime::get(py).sys.bind(py).getattr_opt(intern!(py, "lazy_modules"))? else {
+        return Ok(());
+    };
+    let package = package.to_str()?;
+    for name in lazy_modules.try_iter()?.collect::<PyResult<Vec<_>>>()? {
+        let name = name.cast_into::<PyString>()?;
+        let Some(rest) = name.to_str()?.strip_prefix(package).and_then(|rest| rest.strip_prefix('.')) else { continue };
+        if rest.split('.').map(|part| co_names.contains(part)).collect::<PyResult<Vec<_>>>()?.into_iter().all(|yes| yes)
+        {
+            py.import(&name)?;
+        }
+    }
+    Ok(())
 }
 
 /// The entry of `sys.modules`, which somebody may have replaced by another mapping.

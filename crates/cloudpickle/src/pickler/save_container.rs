@@ -7,6 +7,7 @@
 use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
+use python_objects::compat::batches::REST_IS_SHORT;
 use python_objects::dict::DictCursor;
 
 use super::engine::{Engine, Frame, Saved, save_part};
@@ -99,6 +100,9 @@ impl<'py> ListFrame<'py> {
                     }
                 }
                 Batch::Closed if exhausted => return Ok(Saved::Done),
+                batch @ Batch::Closed if REST_IS_SHORT && self.index + 1 == self.list.len() => {
+                    *batch = Batch::Single { pending: true };
+                }
                 batch @ Batch::Closed => {
                     engine.encoder.op(Opcode::Mark);
                     *batch = Batch::Open(1);
@@ -138,11 +142,14 @@ impl<'py> DictFrame<'py> {
                 engine.encoder.op(Opcode::SetItem);
             }
             match self.batch {
+                Batch::Closed if REST_IS_SHORT && self.taken + 1 >= self.dict.len() => {
+                    self.batch = Batch::Single { pending: false };
+                }
                 Batch::Closed => {
                     engine.encoder.op(Opcode::Mark);
                     self.batch = Batch::Open(0);
                 }
-                // Like `_pickle`, a full batch is followed by another, even an empty one.
+                // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
                 Batch::Open(BATCH_SIZE) => {
                     engine.encoder.op(Opcode::SetItems);
                     self.batch = Batch::Closed;
@@ -171,27 +178,27 @@ impl<'py> DictFrame<'py> {
 impl<'py> SetFrame<'py> {
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         loop {
-            match self.batch {
-                Batch::Closed => {
-                    engine.encoder.op(Opcode::Mark);
-                    self.batch = Batch::Open(0);
+            let item = self.items.next().transpose()?;
+            // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
+            if let Batch::Open(BATCH_SIZE) = self.batch {
+                engine.encoder.op(Opcode::AddItems);
+                self.batch = Batch::Closed;
+                if REST_IS_SHORT && item.is_none() {
+                    return Ok(Saved::Done);
                 }
-                // Like `_pickle`, a full batch is followed by another, even an empty one.
-                Batch::Open(BATCH_SIZE) => {
-                    engine.encoder.op(Opcode::AddItems);
-                    self.batch = Batch::Closed;
-                    continue;
-                }
-                _ => {}
             }
-            let Some(item) = self.items.next() else {
+            let count = if let Batch::Open(count) = self.batch {
+                count
+            } else {
+                engine.encoder.op(Opcode::Mark);
+                0
+            };
+            let Some(item) = item else {
                 engine.encoder.op(Opcode::AddItems);
                 return Ok(Saved::Done);
             };
-            if let Batch::Open(count) = &mut self.batch {
-                *count += 1;
-            }
-            save_part!(engine, &item?);
+            self.batch = Batch::Open(count + 1);
+            save_part!(engine, &item);
         }
     }
 }

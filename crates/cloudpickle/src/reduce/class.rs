@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
 
 use super::reduction::Reduction;
-use super::{copy_of, enumeration};
+use super::{annotations, copy_of, enumeration};
 use crate::by_value::{class_tracker, lookup};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -126,8 +126,7 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
     }
     drop_slots(class, &state)?;
     drop(intern!(py, "__dict__"))?;
-    // Since 3.14 the function that evaluates annotations closes over the class's namespace; Python makes it anew.
-    drop(intern!(py, "__annotate_func__"))?;
+    annotations::of_class(class, &state)?;
     Ok(state)
 }
 

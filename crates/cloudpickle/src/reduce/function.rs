@@ -5,8 +5,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyTuple};
 
-use super::copy_of;
+use super::module::imported;
 use super::reduction::Reduction;
+use super::{annotations, copy_of};
 use crate::by_value::{code_globals, lookup, submodules};
 use crate::pickler::BaseGlobals;
 use crate::rebuild::Wire;
@@ -65,15 +66,12 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
         slots.set_item(name, copy_of(&function.getattr(name)?))?;
     }
-    for name in [
-        intern!(py, "__annotations__"),
-        intern!(py, "__kwdefaults__"),
-        intern!(py, "__defaults__"),
-        intern!(py, "__module__"),
-        intern!(py, "__doc__"),
-    ] {
+    for name in
+        [intern!(py, "__kwdefaults__"), intern!(py, "__defaults__"), intern!(py, "__module__"), intern!(py, "__doc__")]
+    {
         slots.set_item(name, function.getattr(name)?)?;
     }
+    annotations::of_function(function, &slots)?;
     // Upstream's loader fills the function's cells from these; ours come filled.
     slots.set_item(intern!(py, "__closure__"), py.None())?;
     let globals = used_globals(parts)?;
@@ -101,15 +99,18 @@ fn used_globals<'py>(parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>>
     Ok(used)
 }
 
-/// A global as the interpreter finds it: where the namespace is of a subclass of dict, by its `__getitem__`.
+/// A global as the interpreter finds it: where the namespace is of a subclass of dict, by its `__getitem__`; imported
+/// where that was put off.
 fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if globals.is_exact_instance_of::<PyDict>() {
-        return globals.get_item(name);
-    }
-    match globals.as_any().get_item(name) {
-        Err(error) if error.is_instance_of::<PyKeyError>(globals.py()) => Ok(None),
-        found => found.map(Some),
-    }
+    let found = if globals.is_exact_instance_of::<PyDict>() {
+        globals.get_item(name)?
+    } else {
+        match globals.as_any().get_item(name) {
+            Err(error) if error.is_instance_of::<PyKeyError>(globals.py()) => None,
+            found => Some(found?),
+        }
+    };
+    found.map(imported).transpose()
 }
 
 /// The submodules that the code reaches through a package among its globals and closure variables. Being pickled is their

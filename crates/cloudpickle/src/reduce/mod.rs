@@ -1,5 +1,6 @@
 //! Object to reduction: how the types that `pickle` refuses are taken apart. One file per family.
 
+mod annotations;
 mod cell;
 pub(crate) mod class;
 mod code;
@@ -47,6 +48,7 @@ reducers! {
     [cell_type] => cell::cell_reduce;
     [module_type] => module::module_reduce;
     [method_type] => method::method_reduce;
+    [partialmethod_type] => method::partialmethod_reduce;
     [classmethod_type, staticmethod_type, abstract_classmethod_type, abstract_staticmethod_type]
         => method::classmethod_reduce;
     [property_type, abstract_property_type] => descriptor::property_reduce;
