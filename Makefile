@@ -37,7 +37,7 @@ export PYO3_PYTHON := $(VENV_PYTHON)
 .SUFFIXES:
 .PHONY: help demo test test-all test-python test-rust test-lint test-package test-stdlib test-upstream test-interop \
     test-leaks \
-    upstream-baseline lint lint-rust lint-python lint-types lint-layers format install develop clean
+    beyond-baseline upstream-baseline lint lint-rust lint-python lint-types lint-layers format install develop clean
 
 ##@ Everyday
 
@@ -96,6 +96,9 @@ test-interop: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Exchan
 test-leaks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Look for references and memory left behind (best: PYTHON=python3.14d).
 	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/leaks.xml
 	$(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/leaks.xml tests/leaks
+
+beyond-baseline: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Show that upstream fails what tests/beyond has.
+	$(VENV_PYTHON) tests/beyond/against_upstream.py
 
 upstream-baseline: $(VENV)/.created ## Run upstream's own tests with upstream itself, for comparison.
 	$(VENV_PYTHON) tests/upstream/run.py --against upstream

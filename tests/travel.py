@@ -19,6 +19,9 @@ from peer import read_message, write_message
 TESTS = Path(__file__).resolve().parent
 REPOSITORY = TESTS.parent
 
+# A folder whose cloudpickle the peers import in place of the installed one: tests/beyond/against_upstream.py.
+AGAINST = [folder for folder in [os.environ.get("CLOUDPICKLE_TESTS_AGAINST")] if folder]
+
 # Only a guard against a hang; no test measures time.
 PATIENCE = 120
 
@@ -47,7 +50,7 @@ class Peer:
     """A separate Python process with a `__main__` of its own. `path` is put in front of its `sys.path`."""
 
     def __init__(self, path=()):
-        boot = _BOOT.format(tests=str(TESTS), extra=[str(folder) for folder in path])
+        boot = _BOOT.format(tests=str(TESTS), extra=[str(folder) for folder in [*path, *AGAINST]])
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", boot],
@@ -135,7 +138,7 @@ def run_script(source, memory=None, path=()):
     prelude = textwrap.dedent(
         f"""
         import json as _json, os as _os, sys as _sys
-        _sys.path[:0] = {[str(folder) for folder in path]!r}
+        _sys.path[:0] = {[str(folder) for folder in [*path, *AGAINST]]!r}
         def report(**values):
             print("REPORT " + _json.dumps(values), flush=True)
         """

@@ -1,32 +1,21 @@
 """Upstream's releases, each in a folder of its own for peers to import in our place; and the matrix at the end."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from releases import fetch_release
 from travel import Peer, RemoteError
 
 # The release whose pickles and API this project follows, then older ones that are still at work on clusters.
 RELEASES = ("3.1.2", "3.0.0", "2.2.1")
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cloudpickle-tests"
 # What a cell of the matrix says.
 MARKS = {"passed": "yes", "skipped": "-", "failed": "NO"}
 
 
 def installed(release):
     """The folder that holds this release's package; later runs and other interpreters use the same one."""
-    folder = CACHE / f"upstream-{release}"
-    if not (folder / "cloudpickle" / "__init__.py").exists():
-        arriving = CACHE / f"upstream-{release}-{os.getpid()}"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(arriving)]
-        subprocess.run([*command, f"cloudpickle=={release}"], check=True, timeout=300)
-        try:
-            arriving.rename(folder)
-        except OSError:
-            assert (folder / "cloudpickle" / "__init__.py").exists()  # another run was faster
+    folder = fetch_release(release)
     with Peer([folder]) as peer:
         try:
             version, file = peer.evaluate("import cloudpickle; (cloudpickle.__version__, cloudpickle.__file__)")
