@@ -13,6 +13,7 @@ use python_objects::{compat, interpreter};
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
 use crate::rebuild::cell::EmptyCellValue;
+use crate::rebuild::context_var::ContextVars;
 
 /// Declares [`Runtime`]: one line per object, `field: Type = "module" . "attribute" . "attribute"`.
 macro_rules! looked_up {
@@ -78,6 +79,26 @@ looked_up! {
     staticmethod_type: PyType = "builtins" . "staticmethod";
     /// `functools.partialmethod`.
     partialmethod_type: PyType = "functools" . "partialmethod";
+    /// What `functools.lru_cache` makes of a function.
+    lru_cache_type: PyAny = "functools" . "_lru_cache_wrapper";
+    /// The type of what `cache_info()` returns.
+    cache_info_type: PyType = "functools" . "_CacheInfo";
+    /// `functools.cached_property`.
+    cached_property_type: PyType = "functools" . "cached_property";
+    /// What a function decorated with `contextlib.contextmanager` returns.
+    context_manager_type: PyType = "contextlib" . "_GeneratorContextManager";
+    /// What a function decorated with `contextlib.asynccontextmanager` returns.
+    async_context_manager_type: PyType = "contextlib" . "_AsyncGeneratorContextManager";
+    /// `contextvars.ContextVar`.
+    context_var_type: PyType = "contextvars" . "ContextVar";
+    /// `contextvars.Context`.
+    context_type: PyType = "contextvars" . "Context";
+    /// Weak references.
+    weak_reference_type: PyType = "weakref" . "ref";
+    /// Dictionaries that do not keep their keys alive.
+    weak_key_dictionary_type: PyType = "weakref" . "WeakKeyDictionary";
+    /// Dictionaries that do not keep their values alive.
+    weak_value_dictionary_type: PyType = "weakref" . "WeakValueDictionary";
     /// `property`.
     property_type: PyType = "builtins" . "property";
     /// `abc.abstractclassmethod`, deprecated but in use.
@@ -114,6 +135,10 @@ looked_up! {
     pickling_error: PyType = "pickle" . "PicklingError";
     /// `typing.TypeVar`.
     type_var_type: PyType = "typing" . "TypeVar";
+    /// `typing.get_type_hints`, for annotations that are text.
+    get_type_hints: PyAny = "typing" . "get_type_hints";
+    /// What `typing` makes of text inside a type, as in `Optional['Node']`.
+    forward_ref_type: PyType = "typing" . "ForwardRef";
     /// `dataclasses`, for the sentinels that tell its kinds of fields apart.
     dataclasses: PyModule = "dataclasses";
     /// The type of those sentinels.
@@ -154,6 +179,8 @@ pub(crate) struct State {
     pub(crate) by_value_modules: Py<PySet>,
     /// The ids of the classes that travelled by value.
     pub(crate) classes: ClassTracker,
+    /// The ids of the context variables that travelled.
+    pub(crate) context_vars: ContextVars,
     /// The type of an `OrderedDict`'s `keys()`. It has no name to be looked up by, nor have the next two.
     pub(crate) ordered_dict_keys_type: Py<PyType>,
     /// The type of an `OrderedDict`'s `values()`.
@@ -187,6 +214,7 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
+            context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,
             ordered_dict_items_type: type_of_view("items")?,
@@ -285,9 +313,17 @@ pub(crate) fn upstream_module(py: Python<'_>) -> &Bound<'_, PyString> {
 
 /// Adds a function to the extension as one of `cloudpickle.cloudpickle`, where `save_global` finds it and upstream has it.
 pub(crate) fn add_function<'py>(extension: &Bound<'py, PyModule>, function: Bound<'py, PyCFunction>) -> PyResult<()> {
-    let py = extension.py();
+    add_function_of(upstream_module(extension.py()), extension, function)
+}
+
+/// Adds a function to the extension as one of the module of this name.
+pub(crate) fn add_function_of<'py>(
+    name: &Bound<'py, PyString>,
+    extension: &Bound<'py, PyModule>,
+    function: Bound<'py, PyCFunction>,
+) -> PyResult<()> {
     // One string object for all, so that a pickle that names several of them holds it once.
-    function.setattr(intern!(py, "__module__"), upstream_module(py))?;
+    function.setattr(intern!(extension.py(), "__module__"), name)?;
     extension.add_function(function)
 }
 

@@ -99,6 +99,13 @@ impl ClassTracker {
         }
     }
 
+    /// Whether `class` has an id.
+    pub(crate) fn knows(&self, class: &Bound<'_, PyAny>) -> bool {
+        let py = class.py();
+        let found = self.lock(py).by_address.get(&class.as_ptr().addr()).map(|entry| entry.class.clone_ref(py));
+        found.is_some_and(|reference| leads_to(reference.bind(py), class))
+    }
+
     /// The class known under `id`, if it is alive.
     pub(crate) fn find<'py>(&self, py: Python<'py>, id: &str) -> Option<Bound<'py, PyAny>> {
         let reference = self.lock(py).by_id.get(id).map(|reference| reference.clone_ref(py));
@@ -198,7 +205,7 @@ fn weak_reference(class: &Bound<'_, PyAny>) -> PyResult<Py<PyWeakref>> {
 ///
 /// Ids are random, not derived from the class: two classes that one factory made may be equal in everything and are two
 /// classes all the same.
-fn fresh_id(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
+pub(crate) fn fresh_id(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
     let random = Runtime::get(py).urandom.bind(py).call1((16,))?.cast_into::<PyBytes>()?;
     let mut bytes: [u8; 16] = random.extract()?;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -130,6 +130,24 @@ pub(crate) fn is_locals(part: &Bound<'_, PyString>) -> bool {
     *part == LOCALS
 }
 
+/// Whether a module is the script's, which is another one in every process. The children of `multiprocessing` have it
+/// under a second name.
+pub(crate) fn is_main(module: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let name = module.getattr(intern!(module.py(), "__name__"))?;
+    Ok(name.cast::<PyString>().is_ok_and(|name| name == "__main__" || name == "__mp_main__"))
+}
+
+/// Whether `obj` is found under the dotted `name` in its module, and that module is one that workers do not import:
+/// `__main__`, or one that is registered.
+pub(crate) fn stands_in_module_by_value<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<bool> {
+    let Some(module_name) = attribute(obj, intern!(obj.py(), "__module__"))? else { return Ok(false) };
+    let Some(module) = imported(&module_name)? else { return Ok(false) };
+    if !is_main(&module)? && !registry::is_registered(&module)? {
+        return Ok(false);
+    }
+    Ok(find(&module, name)?.is_some_and(|found| found.is(obj)))
+}
+
 /// What a dotted name leads to.
 pub(crate) struct Found<'py> {
     /// What has `object` as an attribute, under the last part of the name.

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
-use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
@@ -22,8 +22,10 @@ use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, Tupl
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, ReductionFrame};
 use super::trail;
+use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
-use crate::reduce::{class, function};
+use crate::reduce::singleton::singleton_reduction;
+use crate::reduce::{by_base, class, function};
 use crate::runtime::Runtime;
 
 /// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
@@ -352,7 +354,19 @@ impl<'py, 's> Engine<'py, 's> {
         } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
         } else if let Some(reduce_ex) = obj.getattr_opt(intern!(py, "__reduce_ex__"))? {
-            reduce_ex.call1((self.settings.protocol.number(),))?
+            let value = match reduce_ex.call1((self.settings.protocol.number(),)) {
+                Err(error) if error.is_instance_of::<PyTypeError>(py) => match by_base(obj)? {
+                    Some(reduction) => reduction.into_any(),
+                    None => return Err(error),
+                },
+                value => value?,
+            };
+            if let Ok(name) = value.cast::<PyString>()
+                && let Some(reduction) = singleton_reduction(obj, name)?
+            {
+                return self.save_reduction(reduction, obj);
+            }
+            with_causes(obj, value)?
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {
             reduce.call0()?
         } else {

@@ -25,3 +25,4 @@ mod save_reduce;
 mod trail;
 
 pub(crate) use base_globals::BaseGlobals;
+pub(crate) use python_api::can_be_pickled;

@@ -1,7 +1,7 @@
 //! `dumps`, `dump`, and the native half of the class `Pickler`.
 
 use pickle_format::Protocol;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -51,6 +51,18 @@ pub(crate) fn dumps<'py>(
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
     engine.dump(obj)?;
     Ok(PyBytes::new(py, engine.encoder.written()))
+}
+
+/// Whether `obj` can be pickled, found out by doing it.
+///
+/// # Errors
+/// What is no `Exception`, such as a `KeyboardInterrupt`.
+pub(crate) fn can_be_pickled(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match dumps(obj, None, None, true) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_instance_of::<PyException>(obj.py()) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.

@@ -346,7 +346,8 @@ impl<'py> Engine<'py, '_> {
             Some(class) => class,
             None => obj.get_type().into_any(),
         };
-        if !obj_class.is(&class) {
+        // A proxy shows the class of what it stands for, and is of its own.
+        if !obj_class.is(&class) && !obj.get_type().is(&class) {
             let (expected, found) = (obj_class.repr()?, class.repr()?);
             return refuse(format!("first argument to __newobj__() must be {expected}, not {found}"));
         }

@@ -4,7 +4,9 @@
 
 pub(crate) mod cell;
 mod class;
+pub(crate) mod context_var;
 mod dataclass;
+mod descriptor;
 mod enumeration;
 mod file;
 mod function;
@@ -20,24 +22,24 @@ use pyo3::types::{PyCFunction, PyDict, PyTuple};
 
 use crate::runtime::{self, Runtime};
 
-/// Declares [`Wire`]: one line per reconstructor, `family::function;`. The name on the wire is the one its
-/// `#[pyo3(name = ...)]` gives.
+/// Declares [`Wire`]: one line per reconstructor, `family::function;`, under the module that pickles name. The name on
+/// the wire is the one its `#[pyo3(name = ...)]` gives.
 macro_rules! reconstructors {
-    ($($family:ident :: $function:ident;)*) => {
+    ($($wire_module:literal: { $($family:ident :: $function:ident;)* })*) => {
         /// The reconstructors as Python objects, as reductions name them.
         pub(crate) struct Wire {
-            $(pub(crate) $function: Py<PyCFunction>,)*
+            $($(pub(crate) $function: Py<PyCFunction>,)*)*
         }
 
         /// Adds the reconstructors to the extension.
         pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
             let py = module.py();
             let wire = Wire {
-                $($function: wrap_pyfunction!($family::$function, module)?.unbind(),)*
+                $($($function: wrap_pyfunction!($family::$function, module)?.unbind(),)*)*
             };
-            for function in [$(&wire.$function),*] {
-                runtime::add_function(module, function.bind(py).clone())?;
-            }
+            $(for function in [$(&wire.$function),*] {
+                runtime::add_function_of(intern!(py, $wire_module), module, function.bind(py).clone())?;
+            })*
             module.add("_empty_cell_value", &Runtime::get(py).state.empty_cell_value)?;
             // A second import of the extension keeps the first one's objects.
             let _ = WIRE.set(py, wire);
@@ -47,31 +49,42 @@ macro_rules! reconstructors {
 }
 
 reconstructors! {
-    cell::make_cell;
-    cell::make_empty_cell;
-    cell::get_cell_contents;
-    function::make_function;
-    function::function_setstate;
-    class::make_skeleton_class;
-    class::class_setstate;
-    class::builtin_type;
-    class::instance;
-    enumeration::make_skeleton_enum;
-    module::subimport;
-    module::dynamic_subimport;
-    typing::make_typevar;
-    view::make_dict_keys;
-    view::make_dict_values;
-    view::make_dict_items;
-    file::file_reconstructor;
-    dataclass::get_dataclass_field_type_sentinel;
+    "cloudpickle.cloudpickle": {
+        cell::make_cell;
+        cell::make_empty_cell;
+        cell::get_cell_contents;
+        function::make_function;
+        function::function_setstate;
+        class::make_skeleton_class;
+        class::class_setstate;
+        class::builtin_type;
+        class::instance;
+        enumeration::make_skeleton_enum;
+        module::subimport;
+        module::dynamic_subimport;
+        typing::make_typevar;
+        view::make_dict_keys;
+        view::make_dict_values;
+        view::make_dict_items;
+        file::file_reconstructor;
+        dataclass::get_dataclass_field_type_sentinel;
 
-    // Written by versions before 2.0 only.
-    function::make_skel_func;
-    function::fill_function;
-    class::rehydrate_skeleton_class;
-    singleton::gen_ellipsis;
-    singleton::gen_not_implemented;
+        // Written by versions before 2.0 only.
+        function::make_skel_func;
+        function::fill_function;
+        class::rehydrate_skeleton_class;
+        singleton::gen_ellipsis;
+        singleton::gen_not_implemented;
+    }
+
+    // What upstream cannot send at all. Where only upstream is installed, loading fails with a ModuleNotFoundError that
+    // names this module.
+    "cloudpickle.reconstructors": {
+        context_var::make_context_var;
+        descriptor::make_property;
+        singleton::make_singleton;
+        singleton::singleton_setstate;
+    }
 }
 
 static WIRE: PyOnceLock<Wire> = PyOnceLock::new();

@@ -3,13 +3,17 @@
 //! They travel evaluated, as `__annotations__`: the form that every version reads, and that keeps what a program changed
 //! in them. Where they cannot be evaluated, because a name in them is not defined yet, the function that evaluates them
 //! travels in their place.
+//!
+//! Annotations may also be text (`from __future__ import annotations`, or quotes). `typing.get_type_hints` evaluates it
+//! where it is called, so what it names has to be there: a function takes these globals along, and in the annotations of a
+//! class of the script, whose module is another one where it arrives, what the text stands for takes the text's place.
 
 use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 
-use crate::by_value::code_globals;
+use crate::by_value::{code_globals, lookup, registry};
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
 
@@ -31,11 +35,135 @@ pub(super) fn of_class<'py>(class: &Bound<'py, PyAny>, state: &Bound<'py, PyDict
             state.del_item(kept)?;
         }
     }
-    match evaluator.as_ref().or(cached.as_ref()) {
-        // A class without annotations of its own would answer with an empty dict, and remember that it has some.
-        Some(own) if !own.is_none() || cached.is_some() => put(class, state, name, evaluator),
+    // A class without annotations of its own would answer with an empty dict, and remember that it has some.
+    if evaluator.as_ref().or(cached.as_ref()).is_some_and(|own| !own.is_none() || cached.is_some()) {
+        put(class, state, name, evaluator)?;
+    }
+    let annotations = intern!(py, "__annotations__");
+    match state.get_item(annotations)?.map(Bound::cast_into::<PyDict>) {
+        Some(Ok(written)) => state.set_item(annotations, without_text(class, written)?),
         _ => Ok(()),
     }
+}
+
+/// The annotations of a class with what their text stands for in place of the text, if the module in which it would be
+/// looked up is not the same where the class arrives. Text that cannot be evaluated stays.
+fn without_text<'py>(class: &Bound<'py, PyAny>, written: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let py = class.py();
+    let mut evaluated = None;
+    for (name, value) in &written {
+        let names = PyDict::new(py);
+        collect_names(&value, &names, MOST_LEVELS)?;
+        if names.is_empty() {
+            continue;
+        }
+        let Some(globals) = globals_that_stay_behind(class)? else { return Ok(written) };
+        // Text such as 'int' says the same everywhere.
+        if !names.keys().iter().any(|name| globals.contains(name).unwrap_or(false)) {
+            continue;
+        }
+        if let Some(meant) = meaning(class, &name, &value, &globals)? {
+            let evaluated = match &evaluated {
+                Some(evaluated) => evaluated,
+                None => evaluated.insert(written.copy()?),
+            };
+            evaluated.set_item(name, meant)?;
+        }
+    }
+    Ok(evaluated.unwrap_or(written))
+}
+
+/// The globals of the module of `class`, if it is one that is not imported where the class arrives.
+fn globals_that_stay_behind<'py>(class: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let module_name = class.getattr(intern!(class.py(), "__module__"))?;
+    let Some(module) = lookup::imported(&module_name)? else { return Ok(None) };
+    if !lookup::is_main(&module)? && !registry::is_registered(&module)? {
+        return Ok(None);
+    }
+    Ok(module.getattr(intern!(class.py(), "__dict__"))?.cast_into::<PyDict>().ok())
+}
+
+/// What `typing.get_type_hints` makes of one annotation of a class; None if it cannot be evaluated.
+fn meaning<'py>(
+    class: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+    globals: &Bound<'py, PyDict>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = class.py();
+    // A class with this one annotation, so that others that cannot be evaluated do no harm.
+    let annotations = PyDict::new(py);
+    annotations.set_item(name, value)?;
+    let namespace = PyDict::new(py);
+    namespace.set_item(intern!(py, "__annotations__"), annotations)?;
+    let bearer = py.get_type::<PyType>().call1(("Annotated", PyTuple::empty(py), namespace))?;
+    let keywords = PyDict::new(py);
+    keywords.set_item(intern!(py, "include_extras"), true)?;
+    let locals = py.get_type::<PyDict>().call1((class.getattr(intern!(py, "__dict__"))?,))?;
+    let get_type_hints = Runtime::get(py).get_type_hints.bind(py);
+    match get_type_hints.call((bearer, globals, locals), Some(&keywords)) {
+        Ok(hints) => hints.get_item(name).map(Some),
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names in the text of a function's annotations, as the keys of a dict, in order.
+pub(super) fn names_in_text<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    let py = function.py();
+    let names = PyDict::new(py);
+    // Since 3.14 asking may fail, and then there is no text to look at.
+    if let Ok(annotations) = function.getattr(intern!(py, "__annotations__"))
+        && let Ok(annotations) = annotations.cast::<PyDict>()
+    {
+        for (_, value) in annotations {
+            collect_names(&value, &names, MOST_LEVELS)?;
+        }
+    }
+    Ok(names)
+}
+
+/// How deep types inside types are looked into.
+const MOST_LEVELS: u32 = 16;
+
+/// Adds the names in `value`, if it is text, and in text inside it, as in `list['Node']` or `Optional['Node']`.
+fn collect_names<'py>(value: &Bound<'py, PyAny>, names: &Bound<'py, PyDict>, levels: u32) -> PyResult<()> {
+    let py = value.py();
+    if let Ok(text) = value.cast::<PyString>() {
+        return add_names(&text.to_string_lossy(), names);
+    }
+    // What is a class itself has no text in it.
+    if levels == 0 || value.is_instance_of::<PyType>() {
+        return Ok(());
+    }
+    if value.get_type().is(&Runtime::get(py).forward_ref_type) {
+        return collect_names(&value.getattr(intern!(py, "__forward_arg__"))?, names, levels - 1);
+    }
+    if let Ok(Some(arguments)) = value.getattr_opt(intern!(py, "__args__"))
+        && let Ok(arguments) = arguments.cast::<PyTuple>()
+    {
+        for argument in arguments {
+            collect_names(&argument, names, levels - 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the identifiers of an expression that are not attributes of others.
+fn add_names(text: &str, names: &Bound<'_, PyDict>) -> PyResult<()> {
+    let mut rest = text;
+    let mut behind_dot = false;
+    while let Some(first) = rest.chars().next() {
+        let is_part = |character: char| character == '_' || character.is_alphanumeric();
+        let length = if is_part(first) { rest.find(|c| !is_part(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        let (token, after) = rest.split_at(length);
+        if is_part(first) && !first.is_numeric() && !behind_dot {
+            names.set_item(token, names.py().None())?;
+        }
+        behind_dot = first == '.' || (behind_dot && first.is_whitespace());
+        rest = after;
+    }
+    Ok(())
 }
 
 /// Sets `__annotations__` in `state`, or under `name` the function that evaluates them.

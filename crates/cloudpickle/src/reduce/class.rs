@@ -63,6 +63,11 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
     if let Some(slots) = slots_of(class, &namespace)? {
         type_kwargs.set_item(intern!(py, "__slots__"), slots)?;
     }
+    // Set later, this would change the class's own class.
+    let pretended = intern!(py, "__class__");
+    if namespace.contains(pretended)? {
+        type_kwargs.set_item(pretended, namespace.get_item(pretended)?)?;
+    }
     // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
     let dict = intern!(py, "__dict__");
     if let Ok(descriptor) = namespace.get_item(dict)
@@ -125,6 +130,7 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
         drop_abc_caches(class, &state)?;
     }
     drop_slots(class, &state)?;
+    drop(intern!(py, "__class__"))?;
     drop(intern!(py, "__dict__"))?;
     annotations::of_class(class, &state)?;
     Ok(state)

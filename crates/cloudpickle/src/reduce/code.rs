@@ -21,6 +21,7 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
         let value = obj.getattr(field.cast::<PyString>()?)?;
         args.push(match *name {
             "co_name" => copy_of(&value),
+            "co_filename" => file_name(value),
             "co_names" | "co_varnames" | "co_freevars" | "co_cellvars" => {
                 PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any()
             }
@@ -28,4 +29,28 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
         });
     }
     (&Runtime::get(py).code_type, PyTuple::new(py, args)?).into_pyobject(py)
+}
+
+/// The file that the code comes from. What is typed at a prompt or into a notebook has a name that counts the inputs or
+/// holds the number of the process, and would make other bytes of the same function each time.
+fn file_name(name: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    let lasting = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()).and_then(lasting_file_name);
+    match lasting {
+        Some(lasting) => PyString::new(name.py(), lasting).into_any(),
+        None => name,
+    }
+}
+
+/// What stands for a file name that does not last; None for one that does.
+fn lasting_file_name(name: &str) -> Option<&'static str> {
+    // `<stdin-4>` and `<python-input-4>` of the interactive interpreter since 3.13, `<ipython-input-4-0123abcd>` of older
+    // IPythons, and the files that ipykernel says its cells are in.
+    const PROMPTS: [(&str, &str); 3] =
+        [("<stdin-", "<stdin>"), ("<python-input-", "<python-input>"), ("<ipython-input-", "<ipython-input>")];
+    let prompt = PROMPTS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, lasting)| *lasting);
+    prompt.or_else(|| {
+        let folder = name.rsplit(['/', '\\']).nth(1)?;
+        let process = folder.strip_prefix("ipykernel_")?;
+        (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())).then_some("<ipython-input>")
+    })
 }

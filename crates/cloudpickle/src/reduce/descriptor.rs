@@ -6,6 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
 /// `property(fget, fset, fdel, doc)`, with `abc.abstractproperty` in its place for one of these.
@@ -23,6 +24,15 @@ pub(crate) fn property_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'p
         obj.getattr(intern!(py, "__doc__"))?,
     );
     (constructor, parts).into_pyobject(py)
+}
+
+/// [`property_reduce`] for a subclass of `property`: `make_property(class, fget, fset, fdel, doc)`, then its attributes.
+pub(super) fn property_subclass_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    let py = obj.py();
+    let parts = property_reduce(obj)?.get_item(1)?.cast_into::<PyTuple>()?;
+    let args = PyTuple::new(py, [obj.get_type()])?.as_sequence().concat(parts.as_sequence())?.to_tuple()?;
+    let state = obj.getattr_opt(intern!(py, "__dict__"))?;
+    (&Wire::get(py).make_property, args, state).into_pyobject(py)
 }
 
 /// `getattr(class, name)`; for the few where that computes a value instead, such as `type.__dict__["__dict__"]`,

@@ -19,15 +19,16 @@ pub(crate) fn file_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, P
     let py = obj.py();
     let runtime = Runtime::get(py);
     let sys = runtime.sys.bind(py);
+    // First of all: a stream that a program put there need not have a name or a mode.
+    for stream in [intern!(py, "stdout"), intern!(py, "stderr")] {
+        if sys.getattr_opt(stream)?.is_some_and(|found| obj.is(&found)) {
+            return (&runtime.getattr, (sys, stream)).into_pyobject(py);
+        }
+    }
     let (Some(name), Some(mode)) = (obj.getattr_opt(intern!(py, "name"))?, obj.getattr_opt(intern!(py, "mode"))?)
     else {
         return Err(refusal(py, "Cannot pickle files that do not map to an actual file"));
     };
-    for stream in [intern!(py, "stdout"), intern!(py, "stderr")] {
-        if obj.is(&sys.getattr(stream)?) {
-            return (&runtime.getattr, (sys, stream)).into_pyobject(py);
-        }
-    }
     if obj.is(&sys.getattr(intern!(py, "stdin"))?) {
         return Err(refusal(py, "Cannot pickle standard input"));
     }

@@ -74,7 +74,7 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     annotations::of_function(function, &slots)?;
     // Upstream's loader fills the function's cells from these; ours come filled.
     slots.set_item(intern!(py, "__closure__"), py.None())?;
-    let globals = used_globals(parts)?;
+    let globals = used_globals(function, parts)?;
     let submodules = used_submodules(parts, &globals)?;
     slots.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
     slots.set_item(intern!(py, "__globals__"), globals)?;
@@ -88,11 +88,18 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     (attributes, slots).into_pyobject(py)
 }
 
-/// Of the function's globals, those that its code names.
-fn used_globals<'py>(parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
+/// Of the function's globals, those that its code names, and those that its annotations name in text.
+fn used_globals<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
     let used = PyDict::new(parts.code.py());
     for name in code_globals::global_names(&parts.code)?.keys() {
         if let Some(value) = global(&parts.globals, &name)? {
+            used.set_item(name, value)?;
+        }
+    }
+    for name in annotations::names_in_text(function)?.keys() {
+        if !used.contains(&name)?
+            && let Some(value) = global(&parts.globals, &name)?
+        {
             used.set_item(name, value)?;
         }
     }

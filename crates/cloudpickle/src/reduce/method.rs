@@ -1,4 +1,4 @@
-//! Bound methods, and the descriptors `classmethod`, `staticmethod` and `partialmethod` that classes hold.
+//! Bound methods, and the descriptors `classmethod` and `staticmethod` that classes hold.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -45,17 +45,6 @@ fn importable_name<'py>(
         && found.getattr(intern!(py, "__func__"))?.is(function)
         && found.getattr(intern!(py, "__self__"))?.is(receiver);
     Ok(same.then_some(name))
-}
-
-/// `partialmethod(function)`, then its attributes as state.
-///
-/// Since Python 3.14 its own reduction leaves out the argument that it cannot be made without.
-#[pyfunction]
-#[pyo3(name = "_partialmethod_reduce")]
-pub(crate) fn partialmethod_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    let py = obj.py();
-    let function = obj.getattr(intern!(py, "func"))?;
-    (obj.get_type(), (function,), obj.getattr(intern!(py, "__dict__"))?).into_pyobject(py)
 }
 
 /// `type(function)` of a `classmethod` or `staticmethod`, or of the abstract forms of these in `abc`.

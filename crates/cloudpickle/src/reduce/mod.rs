@@ -4,21 +4,26 @@ mod annotations;
 mod cell;
 pub(crate) mod class;
 mod code;
+mod context_var;
 mod dataclass;
 mod descriptor;
 mod enumeration;
+pub(crate) mod exception;
 mod file;
 pub(crate) mod function;
 mod logger;
 mod method;
 mod module;
 pub(crate) mod reduction;
+pub(crate) mod singleton;
 mod typing;
 mod view;
-mod weak_set;
+mod weak;
+mod wrapper;
 
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::runtime::{self, Runtime};
 
@@ -48,7 +53,10 @@ reducers! {
     [cell_type] => cell::cell_reduce;
     [module_type] => module::module_reduce;
     [method_type] => method::method_reduce;
-    [partialmethod_type] => method::partialmethod_reduce;
+    [partialmethod_type] => wrapper::partialmethod_reduce;
+    [lru_cache_type] => wrapper::lru_cache_reduce;
+    [cached_property_type] => wrapper::cached_property_reduce;
+    [context_manager_type, async_context_manager_type] => wrapper::context_manager_reduce;
     [classmethod_type, staticmethod_type, abstract_classmethod_type, abstract_staticmethod_type]
         => method::classmethod_reduce;
     [property_type, abstract_property_type] => descriptor::property_reduce;
@@ -61,13 +69,37 @@ reducers! {
     [state.ordered_dict_items_type] => view::odict_items_reduce;
     [mapping_proxy_type] => view::mappingproxy_reduce;
     [memoryview_type] => view::memoryview_reduce;
-    [weak_set_type] => weak_set::weakset_reduce;
+    [weak_set_type] => weak::weakset_reduce;
+    [weak_key_dictionary_type, weak_value_dictionary_type] => weak::weak_dictionary_reduce;
+    [weak_reference_type] => weak::weak_reference_reduce;
+    [context_var_type] => context_var::context_var_reduce;
     [logger_type] => logger::logger_reduce;
     [root_logger_type] => logger::root_logger_reduce;
     [text_file_type] => file::file_reduce;
     [type_var_type] => typing::typevar_reduce;
     [] => typing::decompose_typevar;
     [field_sentinel_type] => dataclass::dataclass_field_base_reduce;
+}
+
+/// The reduce tuple of an object whose type reduces like one of its bases, though not by that base's own methods.
+///
+/// Asked when `object.__reduce_ex__` refused `obj` with a `TypeError`, which spares all others the question.
+#[cold]
+pub(crate) fn by_base<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let py = obj.py();
+    let runtime = Runtime::get(py);
+    let ty = obj.get_type();
+    let own = intern!(py, "__reduce_ex__");
+    if !ty.getattr(own)?.is(&py.get_type::<PyAny>().getattr(own)?) {
+        return Ok(None);
+    }
+    if ty.is_subclass(runtime.property_type.bind(py))? {
+        return descriptor::property_subclass_reduce(obj).map(Some);
+    }
+    if ty.is_subclass(runtime.text_file_type.bind(py))? {
+        return file::file_reduce(obj).map(Some);
+    }
+    Ok(None)
 }
 
 /// A string equal to `name` and not the same object.

@@ -1,0 +1,89 @@
+//! Context variables, and the ids by which they are recognized.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::by_value::class_tracker::fresh_id;
+use crate::runtime::Runtime;
+
+/// The process's table of context variables that travelled.
+///
+/// It holds them for ever: they take no weak references, and a program has few, each for as long as it runs.
+pub(crate) struct ContextVars(Mutex<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    by_id: HashMap<String, Py<PyAny>>,
+    /// By address, which stays theirs because they are held.
+    ids: HashMap<usize, Py<PyString>>,
+}
+
+impl ContextVars {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Tables::default()))
+    }
+
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Tables> {
+        self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id of `variable`, a fresh one if it has none.
+    pub(crate) fn id<'py>(&self, variable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+        let py = variable.py();
+        let address = variable.as_ptr().addr();
+        if let Some(id) = self.lock(py).ids.get(&address) {
+            return Ok(id.bind(py).clone());
+        }
+        let id = fresh_id(py)?;
+        let key = id.to_str()?.to_owned();
+        let mut tables = self.lock(py);
+        if let Some(id) = tables.ids.get(&address) {
+            // Another thread was faster.
+            return Ok(id.bind(py).clone());
+        }
+        tables.ids.insert(address, id.clone().unbind());
+        tables.by_id.insert(key, variable.clone().unbind());
+        Ok(id)
+    }
+
+    /// The variable known under `id`; if there is none, `variable`, known under `id` from here on.
+    fn find_or_keep<'py>(&self, id: &Bound<'py, PyString>, variable: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = id.py();
+        let key = id.to_str()?.to_owned();
+        let mut tables = self.lock(py);
+        let address = variable.as_ptr().addr();
+        let kept = tables.by_id.entry(key).or_insert_with(|| variable.clone().unbind()).clone_ref(py);
+        if kept.is(&variable) {
+            tables.ids.insert(address, id.clone().unbind());
+        }
+        drop(tables);
+        Ok(kept.into_bound(py))
+    }
+}
+
+/// The context variable known under an id, or else one that is made like it.
+///
+/// Args:
+///     id: its id.
+///     name: its name.
+///     default: its default, left out if it has none.
+#[pyfunction]
+#[pyo3(signature = (id, name, *default))]
+pub(crate) fn make_context_var<'py>(
+    id: &Bound<'py, PyString>,
+    name: &Bound<'py, PyString>,
+    default: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = id.py();
+    let runtime = Runtime::get(py);
+    let keywords = pyo3::types::PyDict::new(py);
+    if let Ok(default) = default.get_item(0) {
+        keywords.set_item("default", default)?;
+    }
+    let variable = runtime.context_var_type.bind(py).call((name,), Some(&keywords))?;
+    runtime.state.context_vars.find_or_keep(id, variable)
+}
