@@ -62,10 +62,10 @@ def main():
 
         try:
             ray.get(check.remote(Reading("b", -1.0)))
-        except TooLow as error:
-            assert "TooLow: b" in str(error)
-        else:
             raise AssertionError("the exception did not arrive")
+        except TooLow as error:
+            report = str(error)
+        assert "TooLow: b" in report
 
         @ray.remote
         def which():
