@@ -57,6 +57,7 @@ SUITES = (
     Suite("stdlib", "CPython's", EVERY, EVERY),
     Suite("upstream", "upstream's", EVERY, EVERY),
     Suite("interop", "wire", EVERY, EVERY),
+    Suite("notebooks", "notebooks", ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14"), (MAIN,)),
     Suite("leaks", "leaks", ("3.14d",), ("3.14d",)),
 )
 
