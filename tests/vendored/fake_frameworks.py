@@ -106,13 +106,15 @@ class Environment:
             archive = package / "python" / "lib" / "pyspark.zip"
             archive.parent.mkdir(parents=True, exist_ok=True)
             archive.unlink(missing_ok=True)
-            with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as writing:
+            members = {f"pyspark/cloudpickle/{file}": text for file, text in modules.items()}
+            members.update({"pyspark/": "", "pyspark/__init__.py": FRAMEWORK, "pyspark/stored.txt": "not compressed"})
+            with zipfile.ZipFile(archive, "w") as writing:
                 writing.comment = b"a comment"
-                writing.writestr("pyspark/", "")
-                writing.writestr("pyspark/__init__.py", FRAMEWORK)
-                for file, text in modules.items():
-                    writing.writestr(f"pyspark/cloudpickle/{file}", text)
-                writing.writestr(zipfile.ZipInfo("pyspark/stored.txt"), "not compressed")
+                for member, text in members.items():
+                    # With a time of its own, so that installing twice gives the same bytes.
+                    about = zipfile.ZipInfo(member, (2026, 2, 3, 4, 5, 6))
+                    about.compress_type = zipfile.ZIP_DEFLATED if member.endswith(".py") else zipfile.ZIP_STORED
+                    writing.writestr(about, text)
         for old in self.folder.glob(f"{name}-*.dist-info"):
             (old / "METADATA").unlink()
             old.rmdir()
