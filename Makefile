@@ -100,10 +100,15 @@ test-leaks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Look for
 beyond-baseline: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Show that upstream fails what tests/beyond has.
 	$(VENV_PYTHON) tests/beyond/against_upstream.py
 
-.PHONY: test-notebooks
+.PHONY: test-notebooks test-packaging
 test-notebooks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test $(VENV)/.requirements-notebook ## Ship what the cells of a real Jupyter kernel define.
 	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/notebooks.xml
 	$(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/notebooks.xml tests/notebooks
+
+test-packaging: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test $(VENV)/.requirements-packaging ## Build distributions, install them in clean environments.
+	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/packaging.xml
+	MATURIN_PEP517_ARGS="--profile $(PROFILE)" \
+	    $(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/packaging.xml tests/packaging
 
 upstream-baseline: $(VENV)/.created ## Run upstream's own tests with upstream itself, for comparison.
 	$(VENV_PYTHON) tests/upstream/run.py --against upstream

@@ -58,6 +58,7 @@ SUITES = (
     Suite("upstream", "upstream's", EVERY, EVERY),
     Suite("interop", "wire", EVERY, EVERY),
     Suite("notebooks", "notebooks", ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14"), (MAIN,)),
+    Suite("packaging", "packaging", CPYTHON, (MAIN,)),
     Suite("leaks", "leaks", ("3.14d",), ("3.14d",)),
 )
 
