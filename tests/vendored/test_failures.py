@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -109,6 +110,18 @@ def test_a_killed_one_can_be_taken_up_again(environment, action, then):
         if done.returncode == 0:
             break
     assert killed >= 3
+
+
+def test_several_processes_at_once(environment):
+    """As when every worker of a machine prepares its environment."""
+    environment.install("pyspark")
+    before = environment.snapshot()
+    for _ in range(3):
+        for action in ACTIONS:
+            with ThreadPoolExecutor(6) as processes:
+                printed = list(processes.map(lambda _: environment.succeed(action, "pyspark"), range(6)))
+            assert sum("(as before)" not in each for each in printed) == 1
+    assert environment.snapshot() == before
 
 
 def test_folders_that_cannot_be_written():

@@ -119,6 +119,17 @@ def test_a_framework_that_lost_its_copy_is_cleaned_up(environment):
     assert failed.returncode == 1 and "no copy" in failed.stderr
 
 
+def test_a_file_that_a_later_version_lacks_is_forgotten(environment):
+    """As `cloudpickle_fast.py` may be one day."""
+    environment.install("joblib", "1.0")
+    environment.succeed("replace")
+    environment.install("joblib", "2.0")
+    (environment.folder / "joblib" / "externals" / "cloudpickle" / "cloudpickle_fast.py").unlink()
+    environment.succeed("replace")
+    assert "installed anew" not in environment.succeed("restore", "joblib")
+    assert not (environment.folder / ".cloudpickle-vendored").exists()
+
+
 def test_an_uninstalled_framework_leaves_no_importable_folder(environment):
     """What is kept lies outside the package, which would otherwise survive as a package without contents."""
     environment.install("ray")

@@ -44,9 +44,11 @@ def state(installation: Installation) -> State:
 
 def replace(installation: Installation) -> bool:
     """Put the handover in the place of each module of the copy. Returns whether anything had to be done."""
-    with _readable_errors(), _Transaction() as transaction:
-        record = _read_record(installation)
+    with _readable_errors(), _alone(installation), _Transaction() as transaction:
         files = list(_files(installation))
+        # Without what an earlier version of the framework had besides.
+        names = {file.name for file in files}
+        record = {name: entry for name, entry in _read_record(installation).items() if name in names}
         if not files:
             raise VendoredError(
                 f"{installation.framework.name} carries no copy of cloudpickle in {installation.folder}"
@@ -75,7 +77,7 @@ def replace(installation: Installation) -> bool:
 def restore(installation: Installation) -> tuple[bool, tuple[str, ...]]:
     """Put the originals back. Returns whether files changed places, and what the user ought to know."""
     name = installation.framework.name
-    with _readable_errors(), _Transaction() as transaction:
+    with _readable_errors(), _alone(installation), _Transaction() as transaction:
         record = _read_record(installation)
         files = list(_files(installation))
         ready: dict[_File, Path] = {}
@@ -94,7 +96,7 @@ def restore(installation: Installation) -> tuple[bool, tuple[str, ...]]:
             elif entry is not None and _hash(file.path) != entry.original:
                 stale = True
         _exchange_all(ready, transaction)
-    with _readable_errors():
+        transaction.commit()
         _clear(installation, files)
     note = f"{name} was installed anew after its copy was replaced: it keeps the files it came with"
     return bool(ready), (note,) if stale else ()
@@ -269,8 +271,14 @@ class _Transaction:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
+        if kind is None:
+            self.commit()
+        else:
             self._undo.close()
+
+    def commit(self) -> None:
+        """From here on nothing is taken back."""
+        self._undo.pop_all()
         for path in self._temporaries:
             _remove(path)
 
@@ -344,6 +352,23 @@ def _hash(path: Path) -> str:
 
 def _hash_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(installation: Installation) -> Iterator[None]:
+    """One process at a time, where the system can lock folders: not on Windows. No lock outlives its process."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(installation.folder.parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
