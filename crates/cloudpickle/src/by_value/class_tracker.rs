@@ -43,15 +43,15 @@ struct Tracked {
 /// What is stored where something is about to be written: the writer's view must still hold when it writes.
 enum Seen {
     Nothing,
-    /// A reference that turned out to lead nowhere, or to another object.
-    Stale(Py<PyWeakref>),
+    /// This reference, wherever it leads.
+    Reference(Py<PyWeakref>),
 }
 
 impl Seen {
     fn still_holds(&self, found: Option<&Py<PyWeakref>>) -> bool {
         match (self, found) {
             (Self::Nothing, None) => true,
-            (Self::Stale(seen), Some(found)) => seen.is(found),
+            (Self::Reference(seen), Some(found)) => seen.is(found),
             _ => false,
         }
     }
@@ -76,7 +76,7 @@ impl ClassTracker {
                 self.lock(py).by_address.get(&address).map(|entry| (entry.class.clone_ref(py), entry.id.clone_ref(py)));
             let seen = match found {
                 Some((reference, id)) if leads_to(reference.bind(py), class) => return Ok(id.into_bound(py)),
-                Some((reference, _)) => Seen::Stale(reference),
+                Some((reference, _)) => Seen::Reference(reference),
                 None => Seen::Nothing,
             };
             let reference = weak_reference(class)?;
@@ -121,30 +121,31 @@ impl ClassTracker {
         let Some(id) = id else { return Ok(class) };
         let py = class.py();
         let key = id.to_str()?;
-        let class = loop {
+        loop {
             let found = self.lock(py).by_id.get(key).map(|reference| reference.clone_ref(py));
-            let seen = match found {
-                Some(reference) => match reference.bind(py).upgrade() {
-                    Some(known) => break known,
-                    None => Seen::Stale(reference),
-                },
-                None => Seen::Nothing,
+            let (known, seen) = match found {
+                Some(reference) => (reference.bind(py).upgrade(), Seen::Reference(reference)),
+                None => (None, Seen::Nothing),
             };
+            let class = known.unwrap_or_else(|| class.clone());
             let reference = weak_reference(&class)?;
+            let key = key.to_owned();
+            let tracked = Tracked { class: reference.clone_ref(py), id: id.clone().unbind() };
+
             let mut tables = self.lock(py);
-            if seen.still_holds(tables.by_id.get(key)) {
-                let replaced = tables.by_id.insert(key.to_owned(), reference);
+            if !seen.still_holds(tables.by_id.get(&key)) {
+                // Another thread was faster: look again.
                 drop(tables);
-                drop(replaced);
-                break class;
+                continue;
             }
-        };
-        // So that it leaves this process under the id with which it came.
-        let tracked = Tracked { class: weak_reference(&class)?, id: id.clone().unbind() };
-        let replaced = self.lock(py).by_address.insert(class.as_ptr().addr(), tracked);
-        drop(replaced);
-        self.sweep_when_due(py);
-        Ok(class)
+            // Both at once: whoever finds the class by its id sends it on under that id, and under no other.
+            let replaced_id = tables.by_id.insert(key, reference);
+            let replaced = tables.by_address.insert(class.as_ptr().addr(), tracked);
+            drop(tables);
+            drop((replaced, replaced_id));
+            self.sweep_when_due(py);
+            return Ok(class);
+        }
     }
 
     /// Drops the entries of dead classes when the tables have doubled since the last time: constant cost per class.
