@@ -1,11 +1,13 @@
 //! The globals that shipped functions will have: one dict per namespace they come from.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 
 /// Namespace of origin to the dict that travels in its place.
@@ -14,7 +16,8 @@ use pyo3::types::PyDict;
 /// the same dict object stands for their namespace, and the memo does the rest.
 ///
 /// A `reducer_override` of Python code comes back here in the middle of a dump, by `super().reducer_override`; hence the
-/// lock, which is never held while Python code runs.
+/// lock, which is never held while Python code runs: what is not needed is dropped outside. A thread that waits for it is
+/// detached from the interpreter meanwhile.
 #[derive(Default)]
 pub(crate) struct BaseGlobals {
     /// By the address of the namespace, which is kept alive so that its address is not given to another.
@@ -31,7 +34,7 @@ impl BaseGlobals {
     pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let py = globals.py();
         let address = globals.as_ptr() as usize;
-        if let Some(travelling) = self.lock().get(&address) {
+        if let Some(travelling) = self.lock(py).get(&address) {
             return Ok(travelling.base.bind(py).clone());
         }
         let base = PyDict::new(py);
@@ -43,9 +46,13 @@ impl BaseGlobals {
             }
         }
         let travelling = Travelling { origin: globals.clone().unbind(), base: base.unbind() };
-        // Another thread may have been quicker; all must use the same dict.
-        let mut by_origin = self.lock();
-        Ok(by_origin.entry(address).or_insert(travelling).base.bind(py).clone())
+        let (base, superfluous) = match self.lock(py).entry(address) {
+            Entry::Vacant(entry) => (entry.insert(travelling).base.clone_ref(py), None),
+            // Another thread was quicker; all must use the same dict.
+            Entry::Occupied(entry) => (entry.get().base.clone_ref(py), Some(travelling)),
+        };
+        drop(superfluous);
+        Ok(base.into_bound(py))
     }
 
     /// Tells the garbage collector what is held here.
@@ -60,12 +67,13 @@ impl BaseGlobals {
     }
 
     /// Lets go of everything.
-    pub(crate) fn clear(&self) {
-        let dropped = std::mem::take(&mut *self.lock());
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        let dropped = std::mem::take(&mut *self.lock(py));
         drop(dropped);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Travelling>> {
-        self.by_origin.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<usize, Travelling>> {
+        // The table is whole after every statement under the lock: a panic elsewhere leaves it usable.
+        self.by_origin.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -455,7 +455,7 @@ fn call_hook<'py>(
     memo: &mut Memo,
 ) -> PyResult<Bound<'py, PyAny>> {
     match lender {
-        Some(lender) => lender.lend(memo, || hook.call1((obj,))),
+        Some(lender) => lender.lend(obj.py(), memo, || hook.call1((obj,))),
         None => hook.call1((obj,)),
     }
 }

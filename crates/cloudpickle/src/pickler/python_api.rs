@@ -145,7 +145,7 @@ impl PicklerCore {
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());
-        let mut in_use = self.memo.take()?;
+        let mut in_use = self.memo.take(py)?;
         Engine::new(py, settings, output, hooks, &mut in_use.memo, Some(&self.memo), &self.base_globals).dump(obj)
     }
 
@@ -159,8 +159,8 @@ impl PicklerCore {
     }
 
     /// Forgets which objects were written.
-    fn clear_memo(&self) -> PyResult<()> {
-        let objects = self.memo.take()?.memo.take_objects();
+    fn clear_memo(&self, py: Python<'_>) -> PyResult<()> {
+        let objects = self.memo.take(py)?.memo.take_objects();
         drop(objects);
         Ok(())
     }
@@ -182,7 +182,7 @@ impl PicklerCore {
             let message = format!("'memo' attribute must be a PicklerMemoProxy object or dict, not {found}");
             return Err(PyTypeError::new_err(message));
         };
-        let replaced = std::mem::replace(&mut self.memo.take()?.memo, memo);
+        let replaced = std::mem::replace(&mut self.memo.take(py)?.memo, memo);
         drop(replaced);
         Ok(())
     }
@@ -194,9 +194,9 @@ impl PicklerCore {
         self.memo.traverse(&visit)
     }
 
-    fn __clear__(&self) {
-        self.base_globals.clear();
-        self.memo.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.base_globals.clear(py);
+        self.memo.clear(py);
     }
 }
 
@@ -214,8 +214,8 @@ impl PicklerMemoProxy {
     }
 
     /// Remove all items from memo.
-    fn clear(&self) -> PyResult<()> {
-        self.core.get().clear_memo()
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.core.get().clear_memo(py)
     }
 
     /// Copy the memo to a new object.
