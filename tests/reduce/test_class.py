@@ -357,6 +357,17 @@ def test_slots_inherited():
     assert ship(source, "(item, free)", use) == [1, 3, False, 5, {"more": 6}]
 
 
+def test_slots_that_are_the_very_object_of_the_base():
+    source = """
+    class Base:
+        __slots__ = ()
+    class Derived(Base):
+        __slots__ = ()
+    """
+    use = "[type(value).__slots__, hasattr(value, '__dict__'), [base.__slots__ for base in type(value).__bases__]]"
+    assert ship(source, "Derived()", use) == [(), False, [()]]
+
+
 def test_slots_with_dict_and_weakref():
     source = SLOTS + "\nitem = WithDict()\nitem.x, item.other = 1, 2"
     use = "import weakref; [value.x, vars(value), weakref.ref(value)() is value]"

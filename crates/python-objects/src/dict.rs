@@ -51,3 +51,11 @@ impl DictCursor {
         }))
     }
 }
+
+/// The items of one moment, whatever happens to `dict` while they are looked at.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn items<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
+    dict.items().iter().map(|item| item.extract()).collect()
+}

@@ -3,9 +3,10 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
+use python_objects::dict;
 
 use super::reduction::Reduction;
-use super::{annotations, copy_of, enumeration};
+use super::{annotations, copy_of, enumeration, view};
 use crate::by_value::{class_tracker, lookup};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -36,10 +37,11 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
         return enumeration::enum_reduction(class).map(Some);
     }
     let wire = Wire::get(py);
+    let namespace = namespace(class)?;
     Ok(Some(Reduction {
         callable: wire.make_skeleton_class.bind(py).clone().into_any(),
-        args: skeleton_args(class)?,
-        state: Some((class_state(class)?, PyDict::new(py)).into_pyobject(py)?.into_any()),
+        args: skeleton_args(class, &namespace)?,
+        state: Some((class_state(class, &namespace)?, PyDict::new(py)).into_pyobject(py)?.into_any()),
         list_items: None,
         dict_items: None,
         state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
@@ -48,9 +50,8 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
 
 /// The arguments of `_make_skeleton_class`: metaclass, name, bases, the first of the namespace, id, and room that upstream
 /// left for more.
-fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple>> {
+fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
     let py = class.py();
-    let namespace = namespace(class)?;
     // What is given here becomes the namespace from which the class is made, also by upstream's loader. Slots and the
     // qualified name can be given to a class in no other way.
     let type_kwargs = PyDict::new(py);
@@ -60,22 +61,22 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
-    if let Some(slots) = slots_of(class, &namespace)? {
+    if let Some(slots) = slots_of(class, namespace)? {
         type_kwargs.set_item(intern!(py, "__slots__"), slots)?;
     }
     // Set later, this would change the class's own class.
     let pretended = intern!(py, "__class__");
-    if namespace.contains(pretended)? {
-        type_kwargs.set_item(pretended, namespace.get_item(pretended)?)?;
+    if let Some(property) = namespace.get_item(pretended)? {
+        type_kwargs.set_item(pretended, property)?;
     }
     // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
-    let dict = intern!(py, "__dict__");
-    if let Ok(descriptor) = namespace.get_item(dict)
+    let dict_name = intern!(py, "__dict__");
+    if let Some(descriptor) = namespace.get_item(dict_name)?
         && descriptor.is_instance(Runtime::get(py).property_type.bind(py))?
     {
-        type_kwargs.set_item(dict, descriptor)?;
+        type_kwargs.set_item(dict_name, descriptor)?;
     }
-    let bases = bases_as_written(class, &namespace, &type_kwargs)?;
+    let bases = bases_as_written(class, namespace, &type_kwargs)?;
     (
         class.get_type(),
         class.getattr(intern!(py, "__name__"))?,
@@ -93,17 +94,14 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyTuple
 /// Such a class is made from its real bases, and the written ones go into the namespace, where `Generic` looks for them.
 fn bases_as_written<'py>(
     class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyMappingProxy>,
+    namespace: &Bound<'py, PyDict>,
     type_kwargs: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
     let bases = class.getattr(intern!(py, "__bases__"))?;
     let original_bases = intern!(py, "__orig_bases__");
     // A subclass inherits the attribute; only the class's own counts.
-    if !namespace.contains(original_bases)? {
-        return Ok(bases);
-    }
-    let written = namespace.get_item(original_bases)?;
+    let Some(written) = namespace.get_item(original_bases)? else { return Ok(bases) };
     for base in Runtime::get(py).resolve_bases.bind(py).call1((&written,))?.try_iter()? {
         if !class.get_type().is_subclass(&base?.get_type())? {
             type_kwargs.set_item(original_bases, written)?;
@@ -114,9 +112,12 @@ fn bases_as_written<'py>(
 }
 
 /// The attributes of the class that travel: its own, less what every class gets anew.
-pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn class_state<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
-    let state = extract_class_dict(class)?;
+    let state = own_attributes(class, namespace)?;
     let drop = |name: &Bound<'py, PyAny>| -> PyResult<()> {
         if state.contains(name)? {
             state.del_item(name)?;
@@ -129,7 +130,7 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
     if class.get_type().is_subclass(Runtime::get(py).abc_meta.bind(py))? {
         drop_abc_caches(class, &state)?;
     }
-    drop_slots(class, &state)?;
+    drop_slots(class, namespace, &state)?;
     drop(intern!(py, "__class__"))?;
     drop(intern!(py, "__dict__"))?;
     annotations::of_class(class, &state)?;
@@ -138,10 +139,18 @@ pub(super) fn class_state<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py
 
 /// `__slots__` travels with what the class is made from, and its descriptors come with the class. They are told by being
 /// this class's own, for their names are mangled where `__slots__` has private ones.
-fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> PyResult<()> {
+fn drop_slots<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+    state: &Bound<'py, PyDict>,
+) -> PyResult<()> {
     let py = class.py();
-    if slots_of(class, &namespace(class)?)?.is_some() {
-        state.del_item(intern!(py, "__slots__"))?;
+    if slots_of(class, namespace)?.is_some() {
+        let slots = intern!(py, "__slots__");
+        // It is not there if a base has the very same object, such as `()`.
+        if state.contains(slots)? {
+            state.del_item(slots)?;
+        }
     }
     for (name, value) in state.copy()? {
         if is_slot_of(class, &value)? {
@@ -153,19 +162,12 @@ fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> Py
 
 /// The `__slots__` to make the class with, if it was made with any. An attribute of that name that was set later has no
 /// effect on the class, and travels as an attribute.
-fn slots_of<'py>(
-    class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyMappingProxy>,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn slots_of<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = class.py();
-    let slots = intern!(py, "__slots__");
-    if !namespace.contains(slots)? {
-        return Ok(None);
-    }
-    let slots = namespace.get_item(slots)?;
+    let Some(slots) = namespace.get_item(intern!(py, "__slots__"))? else { return Ok(None) };
     let made = PyList::empty(py);
-    for name in namespace.keys()? {
-        if is_slot_of(class, &namespace.get_item(&name)?)? {
+    for (name, value) in dict::items(namespace)? {
+        if is_slot_of(class, &value)? {
             made.append(name)?;
         }
     }
@@ -223,7 +225,11 @@ fn drop_abc_caches<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) 
         }
         let dump = Runtime::get(py).abc_get_dump.bind(py).call1((class,))?;
         for reference in dump.get_item(0)?.try_iter()? {
-            registered.append(reference?.call0()?)?;
+            let subclass = reference?.call0()?;
+            // It may have died just now, in another thread.
+            if !subclass.is_none() {
+                registered.append(subclass)?;
+            }
         }
     }
     state.set_item(implementation, registered)
@@ -235,15 +241,18 @@ fn drop_abc_caches<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) 
 #[pyfunction]
 #[pyo3(name = "_extract_class_dict")]
 pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
-    let py = cls.py();
-    let namespace = namespace(cls)?;
-    let bases = cls.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
+    own_attributes(cls, &namespace(cls)?)
+}
+
+fn own_attributes<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    let py = class.py();
+    let bases = class.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
     let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
-    let names = namespace.keys()?;
+    let names = namespace.keys();
     names.sort()?;
     let own = PyDict::new(py);
     for name in names {
-        let value = namespace.get_item(&name)?;
+        let Some(value) = namespace.get_item(&name)? else { continue };
         // The first base that has the name is the one that counts, as far as direct bases go.
         let of_base = inherited.iter().find_map(|base| base.get_item(&name).ok());
         if !of_base.is_some_and(|of_base| of_base.is(&value)) {
@@ -253,7 +262,9 @@ pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Boun
     Ok(own)
 }
 
-/// The class's `__dict__`, as `type` sees it.
-fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyMappingProxy>> {
-    Ok(class.getattr(intern!(class.py(), "__dict__"))?.cast_into::<PyMappingProxy>()?)
+/// The class's `__dict__` as it is at this moment, so that what is made of it fits together whatever changes the class
+/// meanwhile.
+pub(super) fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    let proxy = class.getattr(intern!(class.py(), "__dict__"))?;
+    view::copy_of_mapping(proxy.cast::<PyMappingProxy>()?)
 }

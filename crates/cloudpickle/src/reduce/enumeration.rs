@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
-use super::class::class_state;
+use super::class::{class_state, namespace};
 use super::reduction::Reduction;
 use crate::by_value::class_tracker;
 use crate::rebuild::Wire;
@@ -30,7 +30,7 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduct
         class_tracker::tracker(py).tracker_id(class)?,
         py.None(),
     );
-    let state = class_state(class)?;
+    let state = class_state(class, &namespace(class)?)?;
     let derived = [
         intern!(py, "_generate_next_value_"),
         intern!(py, "_member_names_"),

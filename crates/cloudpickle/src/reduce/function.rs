@@ -4,6 +4,7 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyTuple};
+use python_objects::dict;
 
 use super::module::imported;
 use super::reduction::Reduction;
@@ -80,9 +81,8 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     slots.set_item(intern!(py, "__globals__"), globals)?;
 
     let attributes = PyDict::new(py);
-    // A list of the items, because a name that is no string may run code of its own when it is hashed.
-    for item in function.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.items() {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+    // The items of one moment, because a name that is no string may run code of its own when it is hashed.
+    for (name, value) in dict::items(&function.getattr(intern!(py, "__dict__"))?.cast_into()?)? {
         attributes.set_item(copy_of(&name), value)?;
     }
     (attributes, slots).into_pyobject(py)
