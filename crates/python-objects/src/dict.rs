@@ -1,4 +1,4 @@
-//! Walking a dict that user code may change under the walk.
+//! Walking a dict that user code or another thread may change under the walk.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
@@ -6,50 +6,97 @@ use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyDict;
 
+/// Whether other threads may change a container while no Python code runs in this one: on a build without the global lock.
+pub(crate) const WALKS_COPIES: bool = cfg!(Py_GIL_DISABLED);
+
 /// A position in a dict.
 ///
 /// PyO3's own iterator panics when the dict changes size; for a pickler, whose every item may run user code, that is an
 /// everyday error.
-pub struct DictCursor {
+///
+/// On a build with the global lock nobody else changes the dict until Python code runs. On one without, the cursor walks
+/// a copy as long as no Python code has run: another thread that takes a key out and puts one in, between two steps, would
+/// otherwise make the walk pass over a key that was there all the time. From then on it walks the dict itself on both,
+/// because what that code changed counts.
+pub struct DictCursor<'py> {
     position: ffi::Py_ssize_t,
     expected_len: usize,
+    copy: Option<Bound<'py, PyDict>>,
+    /// How many items the copy gave.
+    taken: usize,
 }
 
 /// A key and its value.
 pub type Item<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
-impl DictCursor {
+impl<'py> DictCursor<'py> {
     /// Before the first item of `dict`.
-    #[must_use]
-    pub fn new(dict: &Bound<'_, PyDict>) -> Self {
-        Self { position: 0, expected_len: dict.len() }
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn new(dict: &Bound<'py, PyDict>) -> PyResult<Self> {
+        let copy = if WALKS_COPIES { Some(dict.copy()?) } else { None };
+        Ok(Self { position: 0, expected_len: copy.as_ref().unwrap_or(dict).len(), copy, taken: 0 })
     }
 
-    /// The next item, or `None` behind the last.
+    /// How many items there were at the start.
+    #[must_use]
+    pub fn len_at_start(&self) -> usize {
+        self.expected_len
+    }
+
+    /// The next item, or `None` behind the last. `undisturbed` says that no Python code has run since the start.
     ///
     /// # Errors
     /// `RuntimeError`, in the words of Python's own iterator, if the dict has another size than at the start.
     #[inline]
-    pub fn next<'py>(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<Option<Item<'py>>> {
-        if dict.len() != self.expected_len {
+    pub fn next(&mut self, dict: &Bound<'py, PyDict>, undisturbed: bool) -> PyResult<Option<Item<'py>>> {
+        if WALKS_COPIES && let Some(copy) = &self.copy {
+            if undisturbed {
+                self.taken += 1;
+                return step(copy, &mut self.position, None);
+            }
+            self.leave_copy(dict)?;
+        }
+        step(dict, &mut self.position, Some(self.expected_len))
+    }
+
+    /// Goes on in the dict itself, behind as many items as the copy gave.
+    #[cold]
+    fn leave_copy(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<()> {
+        self.copy = None;
+        self.position = 0;
+        for _ in 0..self.taken {
+            step(dict, &mut self.position, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The item of `dict` at `position`, which is moved behind it; an error if the dict has not the size that is expected.
+#[inline]
+fn step<'py>(
+    dict: &Bound<'py, PyDict>,
+    position: &mut ffi::Py_ssize_t,
+    expected_len: Option<usize>,
+) -> PyResult<Option<Item<'py>>> {
+    let py = dict.py();
+    with_critical_section(dict, || {
+        if expected_len.is_some_and(|len| len != dict.len()) {
             return Err(PyRuntimeError::new_err("dictionary changed size during iteration"));
         }
-        let py = dict.py();
-        let position = &mut self.position;
-        Ok(with_critical_section(dict, || {
-            let mut key = std::ptr::null_mut();
-            let mut value = std::ptr::null_mut();
-            // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against
-            // the dict's present table, so a position from before a change is harmless.
-            let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
-            if found == 0 {
-                return None;
-            }
-            // SAFETY: on success both are borrowed references to live objects; they become owned before anything can
-            // run that changes the dict (the critical section is still held).
-            Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) })
-        }))
-    }
+        let mut key = std::ptr::null_mut();
+        let mut value = std::ptr::null_mut();
+        // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against
+        // the dict's present table, so a position from before a change is harmless.
+        let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
+        if found == 0 {
+            return Ok(None);
+        }
+        // SAFETY: on success both are borrowed references to live objects; they become owned before anything can
+        // run that changes the dict (the critical section is still held).
+        Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
+    })
 }
 
 /// The items of one moment, whatever happens to `dict` while they are looked at.

@@ -6,7 +6,7 @@
 //! - [`kind`]: which builtin type an object is of, exactly.
 //! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
 //! - [`interpreter`]: which interpreter this is.
-//! - [`dict`]: walking a dict that user code may change under the walk.
+//! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
@@ -15,4 +15,6 @@ pub mod dict;
 pub mod int;
 pub mod interpreter;
 pub mod kind;
+pub mod list;
+pub mod set;
 pub mod text;

@@ -57,11 +57,26 @@ pub(super) struct Engine<'py, 's> {
     base_globals: &'s BaseGlobals,
     /// Counts the objects, to look for signals now and then.
     saved: u32,
+    pub(super) calls: CallsOfPython,
     pub(super) endless: EndlessGuard,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: HashSet<usize>,
     /// Above this length the buffer is handed to the file even without frames.
     flush_above: usize,
+}
+
+/// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
+/// as it does in `pickle`; what other threads change counts only then.
+///
+/// The `write` of a file is not among them, nor are handlers of signals and finalisers: they have no business with what is
+/// being pickled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct CallsOfPython(u64);
+
+impl CallsOfPython {
+    pub(super) fn another(&mut self) {
+        self.0 += 1;
+    }
 }
 
 /// The result of saving an object, or of resuming a frame.
@@ -186,6 +201,7 @@ impl<'py, 's> Engine<'py, 's> {
             lender,
             base_globals,
             saved: 0,
+            calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
             in_progress: HashSet::new(),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
@@ -329,6 +345,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// An object without opcodes of its own: who reduces it?
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
         let py = self.py;
+        self.calls.another();
         match &self.hooks.reducer_override {
             ReducerOverride::Native => {
                 if let Some(reduction) = native_reduction(obj, self.base_globals)? {
@@ -394,6 +411,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// Writes the id that the hook gives for `obj`, if it gives one.
     fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved<'py>>> {
         let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
+        self.calls.another();
         let id = call_hook(hook, obj, self.lender, self.memo)?;
         if id.is_none() {
             return Ok(None);

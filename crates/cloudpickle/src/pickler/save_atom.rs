@@ -120,6 +120,7 @@ impl<'py> Engine<'py, '_> {
             let message = "PickleBuffer can only be pickled with protocol >= 5".into();
             return Err(self.runtime.pickling_error(py, message));
         }
+        self.calls.another();
         // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
         let raw = obj.call_method0(intern!(py, "raw")).map_err(|error| {
             if error.is_instance_of::<PyBufferError>(py) {

@@ -2,15 +2,18 @@
 //!
 //! Nothing is borrowed from a container while a part of it is saved: that may run user code, which may change the
 //! container. Dicts and sets that change size under the walk are a `RuntimeError`, as in `pickle`; a list is followed as
-//! far as it reaches.
+//! far as it reaches. Until Python code runs, a container is written as it was when the dump came to it, also where other
+//! threads change it meanwhile: there are cursors for that.
 
 use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
 use python_objects::compat::batches::REST_IS_SHORT;
 use python_objects::dict::DictCursor;
+use python_objects::list::ListCursor;
+use python_objects::set::{self, SetCursor};
 
-use super::engine::{Engine, Frame, Saved, save_part};
+use super::engine::{CallsOfPython, Engine, Frame, Saved, save_part};
 use crate::reduce::reduction::Reduction;
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes: what the unpickler's stack has to hold.
@@ -24,14 +27,17 @@ pub(super) struct TupleFrame<'py> {
 
 pub(super) struct ListFrame<'py> {
     pub(super) list: Bound<'py, PyList>,
-    /// The next item.
-    index: usize,
+    cursor: ListCursor<'py>,
+    /// The calls of Python code before the walk.
+    calls: CallsOfPython,
     batch: Batch,
 }
 
 pub(super) struct DictFrame<'py> {
     pub(super) dict: Bound<'py, PyDict>,
-    cursor: DictCursor,
+    cursor: DictCursor<'py>,
+    /// The calls of Python code before the walk.
+    calls: CallsOfPython,
     /// How many items the cursor gave.
     taken: usize,
     /// The value of the key that was saved last.
@@ -41,7 +47,9 @@ pub(super) struct DictFrame<'py> {
 
 pub(super) struct SetFrame<'py> {
     pub(super) set: Bound<'py, PySet>,
-    items: Bound<'py, PyIterator>,
+    cursor: SetCursor<'py>,
+    /// The calls of Python code before the walk.
+    calls: CallsOfPython,
     batch: Batch,
 }
 
@@ -84,38 +92,34 @@ impl TupleFrame<'_> {
 
 impl<'py> ListFrame<'py> {
     pub(super) fn in_progress(&self) -> String {
-        format!("list item {}", self.index.saturating_sub(1))
+        format!("list item {}", self.cursor.taken().saturating_sub(1))
     }
 
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         loop {
-            let exhausted = self.index >= self.list.len();
+            if let Batch::Open(BATCH_SIZE) = self.batch {
+                engine.encoder.op(Opcode::Appends);
+                self.batch = Batch::Closed;
+            }
+            let item = self.cursor.next(&self.list, engine.calls == self.calls);
             match &mut self.batch {
                 Batch::Single { pending } => {
-                    if std::mem::replace(pending, !exhausted) {
+                    if std::mem::replace(pending, item.is_some()) {
                         engine.encoder.op(Opcode::Append);
                     }
-                    if exhausted {
-                        return Ok(Saved::Done);
-                    }
                 }
-                Batch::Closed if exhausted => return Ok(Saved::Done),
-                batch @ Batch::Closed if REST_IS_SHORT && self.index + 1 == self.list.len() => {
+                Batch::Open(_) if item.is_none() => engine.encoder.op(Opcode::Appends),
+                Batch::Closed if item.is_none() => {}
+                batch @ Batch::Closed if REST_IS_SHORT && self.cursor.is_at_end(&self.list) => {
                     *batch = Batch::Single { pending: true };
                 }
                 batch @ Batch::Closed => {
                     engine.encoder.op(Opcode::Mark);
                     *batch = Batch::Open(1);
                 }
-                Batch::Open(count) if exhausted || *count == BATCH_SIZE => {
-                    engine.encoder.op(Opcode::Appends);
-                    self.batch = Batch::Closed;
-                    continue;
-                }
                 Batch::Open(count) => *count += 1,
             }
-            let item = self.list.get_item(self.index)?;
-            self.index += 1;
+            let Some(item) = item else { return Ok(Saved::Done) };
             save_part!(engine, &item);
         }
     }
@@ -142,7 +146,7 @@ impl<'py> DictFrame<'py> {
                 engine.encoder.op(Opcode::SetItem);
             }
             match self.batch {
-                Batch::Closed if REST_IS_SHORT && self.taken + 1 >= self.dict.len() => {
+                Batch::Closed if REST_IS_SHORT && self.taken + 1 >= self.cursor.len_at_start() => {
                     self.batch = Batch::Single { pending: false };
                 }
                 Batch::Closed => {
@@ -157,7 +161,7 @@ impl<'py> DictFrame<'py> {
                 }
                 _ => {}
             }
-            let Some((key, value)) = self.cursor.next(&self.dict)? else {
+            let Some((key, value)) = self.cursor.next(&self.dict, engine.calls == self.calls)? else {
                 if let Batch::Open(_) = self.batch {
                     engine.encoder.op(Opcode::SetItems);
                 }
@@ -178,7 +182,7 @@ impl<'py> DictFrame<'py> {
 impl<'py> SetFrame<'py> {
     pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
         loop {
-            let item = self.items.next().transpose()?;
+            let item = self.cursor.next(&self.set, engine.calls == self.calls)?;
             // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
             if let Batch::Open(BATCH_SIZE) = self.batch {
                 engine.encoder.op(Opcode::AddItems);
@@ -279,8 +283,9 @@ impl<'py> Engine<'py, '_> {
         if list.is_empty() {
             return Ok(Saved::Done);
         }
-        let batch = self.batch_for(list.len());
-        Ok(Saved::Enter(Frame::List(ListFrame { list: list.clone(), index: 0, batch })))
+        let cursor = ListCursor::new(list);
+        let (batch, calls) = (self.batch_for(cursor.len_at_start(list)), self.calls);
+        Ok(Saved::Enter(Frame::List(ListFrame { list: list.clone(), cursor, calls, batch })))
     }
 
     pub(super) fn save_dict(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
@@ -295,9 +300,9 @@ impl<'py> Engine<'py, '_> {
         if dict.is_empty() {
             return Ok(Saved::Done);
         }
-        let batch = self.batch_for(dict.len());
-        let cursor = DictCursor::new(dict);
-        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, taken: 0, value: None, batch })))
+        let cursor = DictCursor::new(dict)?;
+        let (batch, calls) = (self.batch_for(cursor.len_at_start()), self.calls);
+        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, calls, taken: 0, value: None, batch })))
     }
 
     /// How a list or dict of that many items is gathered.
@@ -315,8 +320,8 @@ impl<'py> Engine<'py, '_> {
         if set.is_empty() {
             return Ok(Saved::Done);
         }
-        let items = obj.try_iter()?;
-        Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), items, batch: Batch::Closed })))
+        let (cursor, calls) = (SetCursor::new(set)?, self.calls);
+        Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), cursor, calls, batch: Batch::Closed })))
     }
 
     pub(super) fn save_frozenset(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
@@ -331,12 +336,7 @@ impl<'py> Engine<'py, '_> {
 
     /// Protocols 0 to 3 have no sets: `set([...])`.
     fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
-        let py = self.py;
-        let items = PyList::empty(py);
-        for item in obj.try_iter()? {
-            items.append(item?)?;
-        }
-        let reduction = Reduction::call(obj.get_type().into_any(), (items,).into_pyobject(py)?);
+        let reduction = Reduction::call(obj.get_type().into_any(), (set::items_of(obj)?,).into_pyobject(self.py)?);
         self.save_as_call(reduction, obj)
     }
 }

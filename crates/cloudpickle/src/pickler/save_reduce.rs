@@ -158,12 +158,12 @@ impl<'py> ItemsFrame<'py> {
                 Batch::Closed => {
                     let first = match self.ahead.take() {
                         Some(item) => Some(item),
-                        None => self.next()?,
+                        None => self.next(engine)?,
                     };
                     let Some(first) = first else { return Ok(Saved::Done) };
                     self.batch = Batch::Single;
                     if engine.settings.protocol.is_binary() {
-                        self.ahead = self.next()?;
+                        self.ahead = self.next(engine)?;
                         if self.ahead.is_some() {
                             engine.encoder.op(Opcode::Mark);
                             self.batch = Batch::Open(1);
@@ -182,7 +182,7 @@ impl<'py> ItemsFrame<'py> {
                 Batch::Open(count) => {
                     let item = match self.ahead.take() {
                         Some(item) => Some(item),
-                        None => self.next()?,
+                        None => self.next(engine)?,
                     };
                     if let Some(item) = item {
                         self.batch = Batch::Open(count + 1);
@@ -196,7 +196,8 @@ impl<'py> ItemsFrame<'py> {
         }
     }
 
-    fn next(&mut self) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn next(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        engine.calls.another();
         self.iterator.next().transpose()
     }
 
