@@ -15,7 +15,8 @@ mod runtime;
 
 use pyo3::prelude::*;
 
-#[pymodule(name = "_native")]
+// Importing it does not switch the global lock on where there is none: SAFETY.md says what that relies on.
+#[pymodule(name = "_native", gil_used = false)]
 mod native {
     #[pymodule_export]
     use super::pickler::python_api::{PicklerCore, PicklerMemoProxy};

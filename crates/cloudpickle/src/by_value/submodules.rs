@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
+use python_objects::set;
 
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
@@ -56,7 +57,7 @@ fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, co_names: &Bound<
         return Ok(());
     };
     let package = package.to_str()?;
-    for name in lazy_modules.try_iter()?.collect::<PyResult<Vec<_>>>()? {
+    for name in set::items_of(&lazy_modules)? {
         let name = name.cast_into::<PyString>()?;
         let Some(rest) = name.to_str()?.strip_prefix(package).and_then(|rest| rest.strip_prefix('.')) else { continue };
         if rest.split('.').map(|part| co_names.contains(part)).collect::<PyResult<Vec<_>>>()?.into_iter().all(|yes| yes)
