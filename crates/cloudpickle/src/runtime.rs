@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyTuple, PyType};
-use python_objects::{compat, interpreter};
+use python_objects::{compat, dict, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
@@ -209,8 +209,10 @@ impl State {
 /// What the module `types` names. Where it has two names for a type, the second one counts, as it does upstream.
 fn builtin_type_names(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let names = PyDict::new(py);
-    for (name, value) in py.import("types")?.dict() {
-        if value.is_exact_instance_of::<PyType>() {
+    for (name, value) in dict::items(&py.import("types")?.dict())? {
+        if value.is_exact_instance_of::<PyType>()
+            && !compat::types::NAMES_BY_ACCIDENT.iter().any(|other| name.eq(other).unwrap_or(false))
+        {
             names.set_item(value, name)?;
         }
     }

@@ -6,3 +6,7 @@ pub mod batches;
 pub mod code;
 /// Exceptions.
 pub mod errors;
+/// Objects that the default reduction cannot take apart.
+pub mod reduce;
+/// The module `types`.
+pub mod types;

@@ -7,11 +7,13 @@
 //! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`]: walking a dict that user code may change under the walk.
+//! - [`identity`]: what `is` compares, as a number.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
 pub mod compat;
 pub mod dict;
+pub mod identity;
 pub mod int;
 pub mod interpreter;
 pub mod kind;

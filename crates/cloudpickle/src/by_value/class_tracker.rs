@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
+use python_objects::identity;
 
 use crate::runtime::Runtime;
 
@@ -70,7 +71,7 @@ impl ClassTracker {
     /// The id of `class`, a fresh one if it has none.
     pub(crate) fn tracker_id<'py>(&self, class: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = class.py();
-        let address = class.as_ptr().addr();
+        let address = identity::of(class);
         loop {
             let found =
                 self.lock(py).by_address.get(&address).map(|entry| (entry.class.clone_ref(py), entry.id.clone_ref(py)));
@@ -134,7 +135,8 @@ impl ClassTracker {
         };
         // So that it leaves this process under the id with which it came.
         let tracked = Tracked { class: weak_reference(&class)?, id: id.clone().unbind() };
-        let replaced = self.lock(py).by_address.insert(class.as_ptr().addr(), tracked);
+        let address = identity::of(&class);
+        let replaced = self.lock(py).by_address.insert(address, tracked);
         drop(replaced);
         self.sweep_when_due(py);
         Ok(class)

@@ -6,10 +6,12 @@
 use std::collections::HashSet;
 
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
-use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
+use python_objects::compat::reduce::{has_hidden_state, is_nameless_function};
+use python_objects::identity;
 use python_objects::kind::Kind;
 
 use super::BaseGlobals;
@@ -198,7 +200,7 @@ impl<'py, 's> Engine<'py, 's> {
         let remembered = self.memo.len();
         self.encoder.start();
         self.save_whole(obj).map_err(|error| {
-            drop(self.memo.forget_since(remembered));
+            drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
         })
     }
@@ -255,7 +257,7 @@ impl<'py, 's> Engine<'py, 's> {
     fn entered(&mut self, frame: &Frame<'py>) -> PyResult<()> {
         if self.settings.fast
             && let Some(obj) = frame.object()
-            && !self.in_progress.insert(obj.as_ptr() as usize)
+            && !self.in_progress.insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
                 "fast mode: can't pickle cyclic objects including object type {} at {:p}",
@@ -270,7 +272,7 @@ impl<'py, 's> Engine<'py, 's> {
         if self.settings.fast
             && let Some(obj) = frame.object()
         {
-            self.in_progress.remove(&(obj.as_ptr() as usize));
+            self.in_progress.remove(&identity::of(obj));
         }
     }
 
@@ -349,8 +351,10 @@ impl<'py, 's> Engine<'py, 's> {
         }
         let value = if let Some(reducer) = self.hooks.reducer_for(&ty)? {
             reducer.call1((obj,))?
-        } else if obj.is_instance_of::<PyType>() {
+        } else if obj.is_instance_of::<PyType>() || is_nameless_function(obj) {
             return self.save_global(obj, None);
+        } else if has_hidden_state(obj)? {
+            return Err(PyTypeError::new_err(format!("cannot pickle '{}' object", type_name(&ty))));
         } else if let Some(reduce_ex) = obj.getattr_opt(intern!(py, "__reduce_ex__"))? {
             reduce_ex.call1((self.settings.protocol.number(),))?
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {

@@ -129,7 +129,10 @@ impl PicklerCore {
         let mut settings = self.settings;
         settings.fast = pickler.getattr(intern!(py, "fast"))?.is_truthy()?;
         // Text instead of binary opcodes is possible with every protocol, the reverse is not.
-        settings.binary &= pickler.getattr(intern!(py, "bin"))?.is_truthy()?;
+        // The base class of PyPy has no such attribute.
+        if let Some(binary) = pickler.getattr_opt(intern!(py, "bin"))? {
+            settings.binary &= binary.is_truthy()?;
+        }
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());

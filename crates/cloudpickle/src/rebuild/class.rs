@@ -4,6 +4,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use python_objects::dict;
 
 use crate::by_value::class_tracker::tracker;
 use crate::runtime::Runtime;
@@ -40,7 +41,7 @@ pub(crate) fn make_skeleton_class<'py>(
     // As the compiler interns the names in a class body: their identity decides what a later dump memoizes.
     let attributes = PyDict::new(py);
     let intern = Runtime::get(py).sys_intern.bind(py);
-    for (key, value) in type_kwargs.iter() {
+    for (key, value) in dict::items(type_kwargs)? {
         attributes.set_item(intern.call1((key,))?, value)?;
     }
     let class = new_class(type_constructor, name, bases, attributes)?;
@@ -114,7 +115,7 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
     let mut first_line = None;
     let mut registered = None;
     // A copy: a metaclass's `__setattr__` may do anything.
-    let attributes: Vec<_> = attributes.iter().collect();
+    let attributes: Vec<_> = dict::items(attributes)?.collect();
     for (name, value) in attributes {
         let name = name.cast_into::<PyString>()?;
         if name == "_abc_impl" {

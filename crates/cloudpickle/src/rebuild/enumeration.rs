@@ -3,6 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use python_objects::dict;
 
 use super::class::find_known;
 use crate::by_value::class_tracker::tracker;
@@ -38,7 +39,7 @@ pub(crate) fn make_skeleton_enum<'py>(
     let metaclass = bases.get_item(-1)?.getattr(intern!(py, "__class__"))?;
     let namespace = metaclass.call_method1(intern!(py, "__prepare__"), (name, bases))?;
     // The namespace that enum prepares tells members from attributes as they are set, in their order.
-    let members: Vec<_> = members.iter().collect();
+    let members: Vec<_> = dict::items(members)?.collect();
     for (member, value) in members {
         namespace.set_item(member, value)?;
     }

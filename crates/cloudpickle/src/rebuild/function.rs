@@ -4,6 +4,7 @@ use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use python_objects::dict;
 
 use super::cell;
 use crate::runtime::Runtime;
@@ -54,7 +55,7 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
     let mut globals = None;
     let mut closure = None;
     let mut rest = Vec::with_capacity(slots.len());
-    for (name, value) in slots.iter() {
+    for (name, value) in dict::items(&slots)? {
         match name.cast::<PyString>() {
             Ok(name) if name == "__globals__" => globals = Some(value),
             Ok(name) if name == "__closure__" => closure = Some(value),

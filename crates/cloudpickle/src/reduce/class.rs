@@ -3,6 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
+use python_objects::dict;
 
 use super::reduction::Reduction;
 use super::{annotations, copy_of, enumeration};
@@ -137,7 +138,7 @@ fn drop_slots<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) -> Py
     if slots_of(class, &namespace(class)?)?.is_some() {
         state.del_item(intern!(py, "__slots__"))?;
     }
-    for (name, value) in state.copy()? {
+    for (name, value) in dict::items(&state.copy()?)? {
         if is_slot_of(class, &value)? {
             state.del_item(name)?;
         }
