@@ -165,8 +165,10 @@ class Pickler(pickle.Pickler):
         fix_imports: bool = True,
     ) -> None:
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
-        # The base class checks the arguments, and has the attributes `bin` and `fast`.
+        # The base class checks the arguments, and has the attributes `bin` (not on PyPy) and `fast`.
         super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
+        if PYPY:
+            self.bin = self.proto > 0
         self._core = _native.PicklerCore(file, self.proto, buffer_callback, fix_imports=fix_imports)
 
     def dump(self, obj: Any) -> None:

@@ -2,6 +2,8 @@
 
 /// Batches of items.
 pub mod batches;
+/// The variables of closures.
+pub mod cell;
 /// Code objects.
 pub mod code;
 /// Exceptions.

@@ -31,14 +31,16 @@ pub fn has_hidden_state(_obj: &Bound<'_, PyAny>) -> PyResult<bool> {
 ///
 /// PyPy's `object.__reduce_ex__` reduces every object, a lock or a generator too, to a call of its class's `__new__`. The
 /// rule here is CPython's: an object of a type that is not written in Python, other than `object` itself, has to define
-/// one of the methods that reduce it or give its state; only lists and dicts are known to the default.
+/// one of the methods that reduce it or give its state; only lists and dicts are known to the default. Tracebacks define
+/// one, and what it returns crashes PyPy 7.3 and 8.0 when it is looked at.
 ///
 /// # Errors
 /// What looking an attribute up raises.
 #[cfg(PyPy)]
 pub fn has_hidden_state(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     use pyo3::intern;
-    use pyo3::types::{PyDict, PyList};
+    use pyo3::type_object::PyTypeInfo;
+    use pyo3::types::{PyDict, PyList, PyTraceback};
 
     /// `Py_TPFLAGS_HEAPTYPE`: made by a `class` statement.
     const HEAP_TYPE: u64 = 1 << 9;
@@ -48,6 +50,9 @@ pub fn has_hidden_state(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(false);
     }
     let class = obj.get_type();
+    if class.is(PyTraceback::type_object(py)) {
+        return Ok(true);
+    }
     let object = py.get_type::<PyAny>();
     for base in class.mro() {
         if base.is(&object) {
