@@ -8,7 +8,7 @@ pub mod cell;
 pub mod code;
 /// Exceptions.
 pub mod errors;
-/// Objects that the default reduction cannot take apart.
+/// Objects that do not reduce themselves as CPython's do.
 pub mod reduce;
 /// The module `types`.
 pub mod types;

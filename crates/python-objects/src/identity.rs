@@ -1,9 +1,6 @@
 //! What `is` compares, as a number.
 
-use std::collections::HashSet;
-
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 /// A number that no other object alive has. It may be another object's when this one is gone.
 #[cfg(not(PyPy))]
@@ -28,36 +25,14 @@ pub fn of(obj: &Bound<'_, PyAny>) -> usize {
     }
 }
 
-/// [`of`] for each item of a list.
-///
-/// # Errors
-/// None on CPython.
-#[cfg(not(PyPy))]
-pub fn of_items(list: &Bound<'_, PyList>) -> PyResult<HashSet<usize>> {
-    Ok(list.iter().map(|item| of(&item)).collect())
-}
-
-/// [`of`] for each item of a list.
-///
-/// The items themselves are not looked at: `gc.get_objects` has some for which PyPy cannot make stand-ins, and crashes.
-///
-/// # Errors
-/// What PyPy raises, such as a `MemoryError`.
 #[cfg(PyPy)]
-pub fn of_items(list: &Bound<'_, PyList>) -> PyResult<HashSet<usize>> {
-    let py = list.py();
-    let ids = pypy::builtin(py, "map")?.call1((pypy::builtin(py, "id")?, list))?;
-    ids.try_iter()?.map(|id| id.map(|id| pypy::as_number(&id, &id))).collect()
-}
-
-#[cfg(PyPy)]
-mod pypy {
+pub(crate) mod pypy {
     use pyo3::prelude::*;
     use pyo3::sync::PyOnceLock;
     use pyo3::types::PyDict;
 
     /// A builtin function.
-    pub(super) fn builtin<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn builtin<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         static BUILTINS: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
         let builtins = BUILTINS.get_or_try_init(py, || {
             Ok::<_, PyErr>(py.import("builtins")?.getattr("__dict__")?.cast_into::<PyDict>()?.unbind())
@@ -67,7 +42,7 @@ mod pypy {
 
     /// An id as a number of the machine's size. Ids are addresses or, negative ones among them, short values with a tag
     /// in the lowest bits; those of long values, such as complex numbers, are replaced by the stand-in's address.
-    pub(super) fn as_number(id: &Bound<'_, PyAny>, obj: &Bound<'_, PyAny>) -> usize {
+    pub(crate) fn as_number(id: &Bound<'_, PyAny>, obj: &Bound<'_, PyAny>) -> usize {
         id.extract::<isize>().map_or_else(|_| obj.as_ptr() as usize, isize::cast_unsigned)
     }
 }

@@ -8,11 +8,13 @@
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`]: walking a dict that user code may change under the walk.
 //! - [`identity`]: what `is` compares, as a number.
+//! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
 pub mod compat;
 pub mod dict;
+pub mod existence;
 pub mod identity;
 pub mod int;
 pub mod interpreter;

@@ -9,9 +9,8 @@
 
 use std::collections::HashSet;
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use python_objects::existence::existing_objects;
 use python_objects::identity;
 
 use crate::runtime::Runtime;
@@ -89,29 +88,4 @@ impl EndlessGuard {
         self.fresh = level.fresh_around;
         self.stale |= self.depth < DEEP;
     }
-}
-
-/// The addresses of all objects that can hold references to others; the links of an endless chain do.
-///
-/// `gc.freeze`, which servers call before they fork, hides objects from `gc.get_objects`. Then those that `obj` leads to
-/// are looked for one by one, which is slower.
-fn existing_objects(obj: &Bound<'_, PyAny>) -> PyResult<HashSet<usize>> {
-    let gc = obj.py().import(intern!(obj.py(), "gc"))?;
-    let objects = gc.call_method0(intern!(obj.py(), "get_objects"))?.cast_into::<PyList>()?;
-    let mut existing = identity::of_items(&objects)?;
-    let frozen = gc.getattr_opt(intern!(obj.py(), "get_freeze_count"))?;
-    if frozen.is_some_and(|count| count.call0().is_ok_and(|count| count.is_truthy().unwrap_or(true))) {
-        let get_referents = gc.getattr(intern!(obj.py(), "get_referents"))?;
-        let mut visited = HashSet::new();
-        let mut pending = vec![obj.clone()];
-        while let Some(object) = pending.pop() {
-            for referent in get_referents.call1((object,))?.cast_into::<PyList>()? {
-                if visited.insert(identity::of(&referent)) {
-                    pending.push(referent);
-                }
-            }
-        }
-        existing.extend(visited);
-    }
-    Ok(existing)
 }

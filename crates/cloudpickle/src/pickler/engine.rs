@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeE
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
-use python_objects::compat::reduce::{has_hidden_state, is_nameless_function};
+use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
 
@@ -25,7 +25,7 @@ use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, ReductionFrame};
 use super::trail;
 use crate::reduce::reduction::{Reduction, type_name};
-use crate::reduce::{class, function};
+use crate::reduce::{class, descriptor, function};
 use crate::runtime::Runtime;
 
 /// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
@@ -351,10 +351,17 @@ impl<'py, 's> Engine<'py, 's> {
         }
         let value = if let Some(reducer) = self.hooks.reducer_for(&ty)? {
             reducer.call1((obj,))?
-        } else if obj.is_instance_of::<PyType>() || is_nameless_function(obj) {
+        } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
-        } else if has_hidden_state(obj)? {
-            return Err(PyTypeError::new_err(format!("cannot pickle '{}' object", type_name(&ty))));
+        } else if let Some(lacking) = lacking(obj)? {
+            match lacking {
+                Lacking::Name => return self.save_global(obj, None),
+                Lacking::Attribute => descriptor::getset_descriptor_reduce(obj)?.into_any(),
+                Lacking::State => {
+                    let message = format!("cannot pickle '{}' object", trail::full_type_name(&ty));
+                    return Err(PyTypeError::new_err(message));
+                }
+            }
         } else if let Some(reduce_ex) = obj.getattr_opt(intern!(py, "__reduce_ex__"))? {
             reduce_ex.call1((self.settings.protocol.number(),))?
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {

@@ -5,7 +5,7 @@ mod cell;
 pub(crate) mod class;
 mod code;
 mod dataclass;
-mod descriptor;
+pub(crate) mod descriptor;
 mod enumeration;
 mod file;
 pub(crate) mod function;

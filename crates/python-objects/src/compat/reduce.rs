@@ -1,43 +1,49 @@
-//! Objects that the default reduction cannot take apart.
+//! Objects that do not reduce themselves as CPython's do.
 
 use pyo3::prelude::*;
 
-/// Whether `obj` is a function of an extension that does not reduce itself to its name, as those of CPython do.
-#[cfg(not(PyPy))]
-#[inline]
-#[must_use]
-pub fn is_nameless_function(_obj: &Bound<'_, PyAny>) -> bool {
-    false
+/// What the interpreter's own reduction of an object lacks.
+pub enum Lacking {
+    /// The object is a function of an extension, and its name is all there is to it.
+    Name,
+    /// The object is a slot's descriptor, and an attribute of its class.
+    Attribute,
+    /// The object holds what its reduction would leave out, without saying so: it cannot be pickled.
+    State,
 }
 
-/// Whether `obj` is a function of an extension that does not reduce itself to its name, as those of CPython do.
-#[cfg(PyPy)]
-#[must_use]
-pub fn is_nameless_function(obj: &Bound<'_, PyAny>) -> bool {
-    obj.is_exact_instance_of::<pyo3::types::PyCFunction>()
-}
-
-/// Whether `obj` holds what its reduction would leave out, without saying so.
+/// Whether `obj` does not reduce itself as it would on CPython, and why.
 ///
 /// # Errors
-/// None on CPython: there `object.__reduce_ex__` refuses such objects itself.
+/// None on CPython: there objects that hold hidden state refuse by themselves.
 #[cfg(not(PyPy))]
 #[inline]
-pub fn has_hidden_state(_obj: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(false)
+pub fn lacking(_obj: &Bound<'_, PyAny>) -> PyResult<Option<Lacking>> {
+    Ok(None)
 }
 
-/// Whether `obj` holds what its reduction would leave out, without saying so.
-///
-/// PyPy's `object.__reduce_ex__` reduces every object, a lock or a generator too, to a call of its class's `__new__`. The
-/// rule here is CPython's: an object of a type that is not written in Python, other than `object` itself, has to define
-/// one of the methods that reduce it or give its state; only lists and dicts are known to the default. Tracebacks define
-/// one, and what it returns crashes PyPy 7.3 and 8.0 when it is looked at.
+/// Whether `obj` does not reduce itself as it would on CPython, and why.
 ///
 /// # Errors
 /// What looking an attribute up raises.
 #[cfg(PyPy)]
-pub fn has_hidden_state(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub fn lacking(obj: &Bound<'_, PyAny>) -> PyResult<Option<Lacking>> {
+    if obj.is_exact_instance_of::<pyo3::types::PyCFunction>() {
+        return Ok(Some(Lacking::Name));
+    }
+    if !has_hidden_state(obj)? {
+        return Ok(None);
+    }
+    let is_slot = obj.get_type().name()? == "member_descriptor";
+    Ok(Some(if is_slot { Lacking::Attribute } else { Lacking::State }))
+}
+
+/// PyPy's `object.__reduce_ex__` reduces every object, a lock or a generator too, to a call of its class's `__new__`. The
+/// rule here is CPython's: an object of a type that is not written in Python, other than `object` itself, has to define
+/// one of the methods that reduce it or give its state; only lists and dicts are known to the default. Tracebacks define
+/// one, and what it returns crashes PyPy when it is looked at.
+#[cfg(PyPy)]
+fn has_hidden_state(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     use pyo3::intern;
     use pyo3::type_object::PyTypeInfo;
     use pyo3::types::{PyDict, PyList, PyTraceback};
