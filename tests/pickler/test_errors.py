@@ -10,6 +10,7 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler
+from implementation import PYPY
 
 
 def a_generator():
@@ -35,13 +36,15 @@ def unpicklable_values():
 
 @pytest.mark.parametrize("name", ["lock", "generator", "coroutine", "frame", "thread", "socket"])
 def test_unpicklable(name):
-    """The same exception type and text as `pickle` has for it."""
+    """The same exception type and text as CPython's `pickle` has for it."""
     value = unpicklable_values()[name]
     with pytest.raises((TypeError, pickle.PicklingError)) as theirs:
         pickle.dumps(value, protocol=5)
-    with pytest.raises(theirs.type) as ours:
+    with pytest.raises(TypeError if PYPY else theirs.type) as ours:
         cloudpickle.dumps(value)
-    if name != "thread":
+    if PYPY:  # whose own text says that the type has no importable name
+        assert str(ours.value).startswith("cannot pickle '")
+    elif name != "thread":
         assert str(ours.value) == str(theirs.value)
     if name == "socket":
         value.close()
@@ -62,7 +65,8 @@ def test_lock_captured_by_a_function():
 def test_iterator_of_a_library_in_c():
     import ssl
 
-    with pytest.raises(TypeError, match="cannot pickle 'SSLContext' object"):
+    in_c = "_cffi_backend._CDataBase" if PYPY else "SSLContext"
+    with pytest.raises(TypeError, match=f"cannot pickle '{in_c}' object"):
         cloudpickle.dumps(ssl.create_default_context())
 
 
