@@ -90,6 +90,25 @@ def test_two_drivers_with_equal_classes():
         assert worker.evaluate("first is second") is False
 
 
+def test_an_id_lasts_as_long_as_its_object():
+    """Though nothing but the tracker's weak reference leads to it from the extension."""
+    result = run_script(
+        """
+        import gc, typing
+        import cloudpickle
+        from cloudpickle.cloudpickle import _get_or_create_tracker_id
+        class Kind: pass
+        kept = [Kind] + [typing.TypeVar("T") for _ in range(20)]
+        ids = [_get_or_create_tracker_id(kind) for kind in kept]
+        for _ in range(3):
+            gc.collect()
+            [object() for _ in range(10_000)]
+        report(same=ids == [_get_or_create_tracker_id(kind) for kind in kept], distinct=len(set(ids)))
+        """
+    )
+    assert result == {"same": True, "distinct": 21}
+
+
 @not_on_pypy("classes that die")
 def test_dead_classes_are_let_go():
     result = run_script(

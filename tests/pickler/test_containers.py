@@ -55,6 +55,14 @@ def test_batches_are_of_a_thousand(make, size):
         assert longest_batch(data) == longest_batch(pickle.dumps(value, protocol=5))
 
 
+def test_a_string_that_a_list_holds_often_is_written_once():
+    """PyPy keeps lists of strings without their objects, and makes others whenever somebody looks."""
+    text = "a string of some length" * 10
+    value = [text] * 50
+    assert len(cloudpickle.dumps(value)) < 2 * len(text)
+    assert cloudpickle.loads(cloudpickle.dumps(value)) == value
+
+
 def test_dict_order_is_kept(protocol):
     value = {"z": 1, "a": 2, 3: "m", None: 0}
     assert list(round_trip(value, protocol).items()) == list(value.items())

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from implementation import not_on_pypy
+from implementation import PYPY, not_on_pypy
 from travel import run_script
 
 # The dump happens on a thread whose stack has room for a few hundred C frames only.
@@ -87,6 +87,28 @@ report(error=None if isinstance(data, bytes) else data, depth=depth, core=x if t
 """
     )
     assert result == {"error": None, "depth": 1_000_000, "core": "core"}
+
+
+@pytest.mark.parametrize("levels", [1_000, 100_000])
+def test_nested_tuples_on_the_main_thread(levels):
+    """Pickled; on PyPy, where a tuple takes native stack for each level, pickled or refused."""
+    result = run_script(
+        f"""
+        import os, pickle, sys
+        import cloudpickle
+        x = "core"
+        for _ in range({levels}):
+            x = (x, 1)
+        try:
+            data = cloudpickle.dumps(x)
+        except RecursionError:
+            data = None
+        report(refused=data is None)
+        sys.stdout.flush()
+        os._exit(0)
+        """
+    )
+    assert result == {"refused": PYPY and levels == 100_000}
 
 
 def test_dump_to_a_file_is_as_deep():

@@ -1,10 +1,15 @@
 """What cannot be pickled, and wrong arguments: the exception that `pickle` or upstream raises."""
 
 import io
+import mmap
+import os
 import pickle
+import re
 import socket
+import struct
 import sys
 import threading
+import weakref
 
 import pytest
 
@@ -48,6 +53,35 @@ def test_unpicklable(name):
         assert str(ours.value) == str(theirs.value)
     if name == "socket":
         value.close()
+
+
+def a_traceback():
+    try:
+        raise ValueError
+    except ValueError as error:
+        return error.__traceback__
+
+
+BELONGS_TO_THE_PROCESS = {
+    "reentrant lock": threading.RLock,
+    "thread's data": threading.local,
+    "weak reference": lambda: weakref.ref(threading.Thread),
+    "mapped memory": lambda: mmap.mmap(-1, 10),
+    "match": lambda: re.match("a", "a"),
+    "compiled format": lambda: struct.Struct("i"),
+    "folder that is read": os.scandir,
+    "traceback": a_traceback,
+    "super": lambda: super(bool, True),
+}
+
+
+@pytest.mark.parametrize("name", BELONGS_TO_THE_PROCESS)
+def test_what_belongs_to_the_process(name, protocol):
+    """Refused, and not taken apart by the default reduction, which would leave out what they hold."""
+    value = BELONGS_TO_THE_PROCESS[name]()
+    for refused in (value, {"a": [value]}, lambda: value):
+        with pytest.raises(TypeError, match="cannot pickle '.*' object"):
+            cloudpickle.dumps(refused, protocol=protocol)
 
 
 def test_lock_message():

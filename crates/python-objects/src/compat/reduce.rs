@@ -56,6 +56,10 @@ fn has_hidden_state(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(false);
     }
     let class = obj.get_type();
+    // A proxy reduces as what it stands for.
+    if !obj.getattr(intern!(py, "__class__"))?.is(&class) {
+        return Ok(false);
+    }
     if class.is(PyTraceback::type_object(py)) {
         return Ok(true);
     }
