@@ -6,7 +6,7 @@ use pyo3::types::PyTuple;
 /// The state with which the opcode BUILD fills an empty cell with `contents`: a pair whose second half has the attributes
 /// to set.
 #[cfg(not(PyPy))]
-pub fn state<'py>(contents: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+pub fn state(contents: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyTuple>> {
     use pyo3::intern;
     use pyo3::types::PyDict;
 
@@ -19,7 +19,7 @@ pub fn state<'py>(contents: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> 
 /// The state with which the opcode BUILD fills an empty cell with `contents`: cells of PyPy have a `__setstate__`, which
 /// takes the first item.
 #[cfg(PyPy)]
-pub fn state<'py>(contents: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+pub fn state(contents: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyTuple>> {
     let py = contents.py();
     (contents,).into_pyobject(py)
 }
