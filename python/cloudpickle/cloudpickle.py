@@ -160,8 +160,8 @@ class Pickler(pickle.Pickler):
     if PYPY:
 
         def __new__(cls, *arguments: Any, **options: Any) -> Pickler:
-            # There the base class takes its arguments here, those of a subclass's `__init__` too.
-            return super().__new__(cls, io.BytesIO())
+            # There the base class takes its arguments here, those of a subclass's `__init__` too; its stubs do not say so.
+            return super().__new__(cls, io.BytesIO())  # type: ignore[call-arg]
 
     def __init__(
         self,
