@@ -160,7 +160,7 @@ class Pickler(pickle.Pickler):
     if PYPY:
 
         def __new__(cls, *arguments: Any, **options: Any) -> Pickler:
-            # There the base class takes its arguments here, those of a subclass's `__init__` too; its stubs do not say so.
+            # There the base class takes its arguments here, those of a subclass's `__init__` too.
             return super().__new__(cls, io.BytesIO())  # type: ignore[call-arg]
 
     def __init__(

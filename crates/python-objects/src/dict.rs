@@ -76,12 +76,11 @@ impl DictCursor {
     #[cfg(PyPy)]
     fn advance<'py>(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<Option<Item<'py>>> {
         let py = dict.py();
-        let items = match &self.items {
-            Some(items) => items,
-            None => {
-                let view = py.get_type::<PyDict>().call_method1(pyo3::intern!(py, "items"), (dict,))?;
-                self.items.insert(view.try_iter()?.unbind())
-            }
+        let items = if let Some(items) = &self.items {
+            items
+        } else {
+            let view = py.get_type::<PyDict>().call_method1(pyo3::intern!(py, "items"), (dict,))?;
+            self.items.insert(view.try_iter()?.unbind())
         };
         items.bind(py).clone().next().map(|item| item?.extract()).transpose()
     }

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyMemoryView};
 
 /// An object's bytes, as they were when this was made.
 pub struct Bytes {
-    bytes: Py<PyBytes>,
+    copy: Py<PyBytes>,
     len: usize,
     readonly: bool,
 }
@@ -34,8 +34,8 @@ impl Bytes {
                 .call_method1(intern!(py, "PickleBuffer"), (view,))?
                 .call_method0(intern!(py, "raw"))?
         };
-        let bytes = in_order_of_memory.call_method0(intern!(py, "tobytes"))?.cast_into::<PyBytes>()?;
-        Ok(Self { len: bytes.as_bytes().len(), bytes: bytes.unbind(), readonly })
+        let copy = in_order_of_memory.call_method0(intern!(py, "tobytes"))?.cast_into::<PyBytes>()?;
+        Ok(Self { len: copy.as_bytes().len(), copy: copy.unbind(), readonly })
     }
 
     /// How many bytes there are.
@@ -58,6 +58,6 @@ impl Bytes {
 
     /// Appends the bytes to `out`.
     pub fn append_to(&self, py: Python<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.bytes.bind(py).as_bytes());
+        out.extend_from_slice(self.copy.bind(py).as_bytes());
     }
 }
