@@ -6,6 +6,7 @@ What these functions do is in the extension `cloudpickle._native`.
 
 from __future__ import annotations
 
+import io
 import opcode
 import operator
 import pickle
@@ -156,6 +157,12 @@ class Pickler(pickle.Pickler):
     dispatch = dispatch_table
     """The same table: what is set here, as Ray does, holds for all later dumps."""
 
+    if PYPY:
+
+        def __new__(cls, *arguments: Any, **options: Any) -> Pickler:
+            # There the base class takes its arguments here, those of a subclass's `__init__` too.
+            return super().__new__(cls, io.BytesIO())  # type: ignore[call-arg]
+
     def __init__(
         self,
         file: Any,
@@ -165,8 +172,11 @@ class Pickler(pickle.Pickler):
         fix_imports: bool = True,
     ) -> None:
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
-        # The base class checks the arguments, and has the attributes `bin` and `fast`.
-        super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
+        if PYPY:
+            self.bin = self.proto > 0
+        else:
+            # The base class checks the arguments, and has the attributes `bin` and `fast`.
+            super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
         self._core = _native.PicklerCore(file, self.proto, buffer_callback, fix_imports=fix_imports)
 
     def dump(self, obj: Any) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from implementation import not_on_pypy
 from travel import run_script
 
 SUB_INTERPRETERS = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
@@ -39,6 +40,7 @@ def test_sub_interpreters_are_refused_and_do_no_harm():
     assert result["here"] is True
 
 
+@not_on_pypy("finalisers at exit")
 def test_finalisers_that_pickle_at_shutdown():
     """An answer or an exception that `except Exception` catches, whatever is left of the interpreter."""
     result = run_script(

@@ -11,7 +11,10 @@ import sys
 
 import pytest
 
+from implementation import not_on_pypy
 from travel import TESTS
+
+pytestmark = not_on_pypy("classes that die")
 
 ITERATIONS = 30
 # Less than one reference per iteration is no leak of the iteration, and an allocator hands out more than 8 bytes.

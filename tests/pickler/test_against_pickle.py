@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudpickle
+from implementation import PYPY, exact_bytes, not_on_pypy, skip_on_pypy
 
 NAMED = {**corpus.CORPUS, **corpus.FROM_PROTOCOL_2}
 
@@ -35,7 +36,7 @@ def globals_named(data):
 
 def assert_equals_pickle(obj, protocol):
     """Equal after `pickletools.optimize` of both; the memo entries that nobody reads are each pickler's own affair."""
-    ours, theirs = cloudpickle.dumps(obj, protocol=protocol), pickle.dumps(obj, protocol=protocol)
+    ours, theirs = cloudpickle.dumps(obj, protocol=protocol), exact_bytes(obj, protocol)
     assert pickletools.optimize(ours) == pickletools.optimize(theirs)
 
 
@@ -51,6 +52,8 @@ def written_as_since_python_3_13(name, protocol):
 def test_bytes_equal(name, protocol):
     if protocol < lowest_protocol(name):
         pytest.skip("pickle refuses this under protocols 0 and 1, or writes what cannot be loaded: see test_reduce")
+    if name.endswith("around batches"):
+        skip_on_pypy("a C pickler")
     if written_as_since_python_3_13(name, protocol):
         assert corpus.same(pickle.loads(cloudpickle.dumps(NAMED[name](), protocol=protocol)), NAMED[name]())
     else:
@@ -68,6 +71,8 @@ def test_bytes_equal_for_cycles(name, protocol):
 def test_round_trip(name, protocol):
     if protocol < lowest_protocol(name):
         pytest.skip("pickle refuses this under protocols 0 and 1, or writes what cannot be loaded: see test_reduce")
+    if protocol == 0 and name in ("floats", "complex"):
+        skip_on_pypy("infinity as text")
     obj = NAMED[name]()
     assert corpus.same(pickle.loads(cloudpickle.dumps(obj, protocol=protocol)), obj)
 
@@ -117,6 +122,7 @@ DATA = st.recursive(
 )
 
 
+@not_on_pypy("a C pickler")
 @given(DATA, st.integers(min_value=0, max_value=5))
 def test_bytes_equal_for_any_data(obj, protocol):
     assert_equals_pickle(obj, protocol)
@@ -142,6 +148,6 @@ def test_default_protocol_is_the_highest():
 
 def test_read_only_views_of_data_are_the_exception():
     """`mappingproxy` is beyond pickle, so this is where a cloudpickle-made pickle differs: it is refused there."""
-    with pytest.raises(TypeError):
+    with pytest.raises(pickle.PicklingError if PYPY else TypeError):
         pickle.dumps(MappingProxyType({}))
     assert dict(pickle.loads(cloudpickle.dumps(MappingProxyType({"a": 1})))) == {"a": 1}

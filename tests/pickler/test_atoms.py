@@ -8,6 +8,7 @@ import corpus
 import pytest
 
 import cloudpickle
+from implementation import exact_bytes, skip_on_pypy
 from travel import round_trip
 
 
@@ -38,11 +39,13 @@ def test_small_integers_use_the_shortest_opcode(value, opcode):
 
 @pytest.mark.parametrize("value", [-1, -(1 << 31), (1 << 31) - 1, 1 << 31, -(1 << 31) - 1, 1 << 2040])
 def test_integers_use_pickles_opcode(value, protocol):
-    assert cloudpickle.dumps(value, protocol=protocol) == pickle.dumps(value, protocol=protocol)
+    assert cloudpickle.dumps(value, protocol=protocol) == exact_bytes(value, protocol)
 
 
 @pytest.mark.parametrize("value", corpus.FLOATS)
 def test_floats(value, protocol):
+    if protocol == 0 and not math.isfinite(value):
+        skip_on_pypy("infinity as text")
     loaded = round_trip(value, protocol)
     assert type(loaded) is float
     assert repr(loaded) == repr(value)
@@ -51,6 +54,8 @@ def test_floats(value, protocol):
 
 @pytest.mark.parametrize("value", [0j, -0.0 + 1j, complex(math.inf, -math.inf), 1.5 - 2j])
 def test_complex(value, protocol):
+    if protocol == 0 and not math.isfinite(value.real):
+        skip_on_pypy("infinity as text")
     loaded = round_trip(value, protocol)
     assert type(loaded) is complex and repr(loaded) == repr(value)
 

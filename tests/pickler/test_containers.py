@@ -7,6 +7,7 @@ import corpus
 import pytest
 
 import cloudpickle
+from implementation import PYPY
 from travel import round_trip
 
 
@@ -50,7 +51,16 @@ def test_batches_are_of_a_thousand(make, size):
     value = make(range(size))
     data = cloudpickle.dumps(value)
     assert longest_batch(data) == min(size, 1000)
-    assert longest_batch(data) == longest_batch(pickle.dumps(value, protocol=5))
+    if not PYPY:  # whose batches are longer by one
+        assert longest_batch(data) == longest_batch(pickle.dumps(value, protocol=5))
+
+
+def test_a_string_that_a_list_holds_often_is_written_once():
+    """PyPy keeps lists of strings without their objects, and makes others whenever somebody looks."""
+    text = "a string of some length" * 10
+    value = [text] * 50
+    assert len(cloudpickle.dumps(value)) < 2 * len(text)
+    assert cloudpickle.loads(cloudpickle.dumps(value)) == value
 
 
 def test_dict_order_is_kept(protocol):

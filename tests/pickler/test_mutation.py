@@ -11,6 +11,7 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler
+from implementation import not_on_pypy
 from travel import run_script
 
 
@@ -105,6 +106,7 @@ def test_element_that_removes_itself():
     assert pickle.loads(cloudpickle.dumps(items)) == ["gone", "after"]
 
 
+@not_on_pypy("live attributes")
 def test_attributes_that_change():
     class Holder:
         pass

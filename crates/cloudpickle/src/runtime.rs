@@ -238,7 +238,9 @@ impl State {
 fn builtin_type_names(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let names = PyDict::new(py);
     for (name, value) in dict::items(&py.import("types")?.dict())? {
-        if value.is_exact_instance_of::<PyType>() {
+        if value.is_exact_instance_of::<PyType>()
+            && !compat::types::NAMES_BY_ACCIDENT.iter().any(|other| name.eq(other).unwrap_or(false))
+        {
             names.set_item(value, name)?;
         }
     }

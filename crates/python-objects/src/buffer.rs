@@ -1,64 +1,11 @@
 //! Copying out of objects whose bytes Python code may change.
 
-use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::PyBufferError;
-use pyo3::prelude::*;
+#[cfg(not(PyPy))]
+mod native;
+#[cfg(not(PyPy))]
+pub use native::Bytes;
 
-/// A contiguous view of an object's bytes, held open: the object cannot be resized while this lives.
-pub struct Bytes {
-    view: PyUntypedBuffer,
-}
-
-impl Bytes {
-    /// Opens the buffer of `obj`.
-    ///
-    /// # Errors
-    /// What the object's buffer protocol raises, or a `BufferError` if its memory is not contiguous.
-    pub fn of(obj: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let view = PyUntypedBuffer::get(obj)?;
-        if view.is_c_contiguous() || view.is_fortran_contiguous() {
-            Ok(Self { view })
-        } else {
-            Err(PyBufferError::new_err("the buffer is not contiguous"))
-        }
-    }
-
-    /// How many bytes the view has.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.view.len_bytes()
-    }
-
-    /// Whether the view has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether the memory may only be read.
-    #[must_use]
-    pub fn readonly(&self) -> bool {
-        self.view.readonly()
-    }
-
-    /// Appends the bytes to `out`. Takes the thread's attachment as a proof that no other thread runs Python code, except
-    /// on a free-threaded build, where a concurrent writer may tear the copy, as it may with C `pickle`.
-    pub fn append_to(&self, _py: Python<'_>, out: &mut Vec<u8>) {
-        let len = self.len();
-        if len == 0 {
-            // An empty buffer may have a null pointer.
-            return;
-        }
-        out.reserve(len);
-        let source = self.view.buf_ptr().cast::<u8>();
-        let end = out.len();
-        // SAFETY: `source` points to `len` initialised bytes (a contiguous view, checked in `of`, which the exporter
-        // keeps in place while the view is held). The spare capacity of `out` holds `len` bytes after `reserve`, and
-        // cannot overlap memory that somebody else exports. No reference to the source is formed, so a writer elsewhere
-        // does not break an aliasing rule.
-        unsafe {
-            std::ptr::copy_nonoverlapping(source, out.as_mut_ptr().add(end), len);
-            out.set_len(end + len);
-        }
-    }
-}
+#[cfg(PyPy)]
+mod copied;
+#[cfg(PyPy)]
+pub use copied::Bytes;

@@ -2,7 +2,13 @@
 
 /// Batches of items.
 pub mod batches;
+/// The variables of closures.
+pub mod cell;
 /// Code objects.
 pub mod code;
 /// Exceptions.
 pub mod errors;
+/// Objects that do not reduce themselves as CPython's do.
+pub mod reduce;
+/// The module `types`.
+pub mod types;

@@ -1,9 +1,7 @@
 //! Walking a dict that user code or another thread may change under the walk.
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::PyDict;
 
 /// Whether other threads may change a container while no Python code runs in this one: on a build without the global lock.
@@ -19,7 +17,7 @@ pub(crate) const WALKS_COPIES: bool = cfg!(Py_GIL_DISABLED);
 /// otherwise make the walk pass over a key that was there all the time. From then on it walks the dict itself on both,
 /// because what that code changed counts.
 pub struct DictCursor<'py> {
-    position: ffi::Py_ssize_t,
+    place: Place<'py>,
     expected_len: usize,
     copy: Option<Bound<'py, PyDict>>,
     /// How many items the copy gave.
@@ -36,7 +34,7 @@ impl<'py> DictCursor<'py> {
     /// `MemoryError`.
     pub fn new(dict: &Bound<'py, PyDict>) -> PyResult<Self> {
         let copy = if WALKS_COPIES { Some(dict.copy()?) } else { None };
-        Ok(Self { position: 0, expected_len: copy.as_ref().unwrap_or(dict).len(), copy, taken: 0 })
+        Ok(Self { place: Place::default(), expected_len: copy.as_ref().unwrap_or(dict).len(), copy, taken: 0 })
     }
 
     /// How many items there were at the start.
@@ -54,49 +52,23 @@ impl<'py> DictCursor<'py> {
         if WALKS_COPIES && let Some(copy) = &self.copy {
             if undisturbed {
                 self.taken += 1;
-                return step(copy, &mut self.position, None);
+                return self.place.step(copy, None);
             }
             self.leave_copy(dict)?;
         }
-        step(dict, &mut self.position, Some(self.expected_len))
+        self.place.step(dict, Some(self.expected_len))
     }
 
     /// Goes on in the dict itself, behind as many items as the copy gave.
     #[cold]
     fn leave_copy(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<()> {
         self.copy = None;
-        self.position = 0;
+        self.place = Place::default();
         for _ in 0..self.taken {
-            step(dict, &mut self.position, None)?;
+            self.place.step(dict, None)?;
         }
         Ok(())
     }
-}
-
-/// The item of `dict` at `position`, which is moved behind it; an error if the dict has not the size that is expected.
-#[inline]
-fn step<'py>(
-    dict: &Bound<'py, PyDict>,
-    position: &mut ffi::Py_ssize_t,
-    expected_len: Option<usize>,
-) -> PyResult<Option<Item<'py>>> {
-    let py = dict.py();
-    with_critical_section(dict, || {
-        if expected_len.is_some_and(|len| len != dict.len()) {
-            return Err(PyRuntimeError::new_err("dictionary changed size during iteration"));
-        }
-        let mut key = std::ptr::null_mut();
-        let mut value = std::ptr::null_mut();
-        // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against
-        // the dict's present table, so a position from before a change is harmless.
-        let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
-        if found == 0 {
-            return Ok(None);
-        }
-        // SAFETY: on success both are borrowed references to live objects; they become owned before anything can
-        // run that changes the dict (the critical section is still held).
-        Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
-    })
 }
 
 /// The items of one moment, whatever happens to `dict` while they are looked at.
@@ -105,4 +77,100 @@ fn step<'py>(
 /// `MemoryError`.
 pub fn items<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
     dict.items().iter().map(|item| item.extract()).collect()
+}
+
+#[cold]
+fn changed_size() -> PyErr {
+    PyRuntimeError::new_err("dictionary changed size during iteration")
+}
+
+#[cfg(not(PyPy))]
+use native::Place;
+#[cfg(PyPy)]
+use through_python::Place;
+
+#[cfg(not(PyPy))]
+mod native {
+    use std::marker::PhantomData;
+
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::sync::critical_section::with_critical_section;
+    use pyo3::types::PyDict;
+
+    use super::{Item, changed_size};
+
+    /// What `PyDict_Next` counts.
+    #[derive(Default)]
+    pub(super) struct Place<'py> {
+        position: ffi::Py_ssize_t,
+        attached: PhantomData<Python<'py>>,
+    }
+
+    impl<'py> Place<'py> {
+        /// The item of `dict` here, and moves on; an error if the dict has not the size that is expected.
+        #[inline]
+        pub(super) fn step(
+            &mut self,
+            dict: &Bound<'py, PyDict>,
+            expected_len: Option<usize>,
+        ) -> PyResult<Option<Item<'py>>> {
+            let py = dict.py();
+            let position = &mut self.position;
+            with_critical_section(dict, || {
+                if expected_len.is_some_and(|len| len != dict.len()) {
+                    return Err(changed_size());
+                }
+                let mut key = std::ptr::null_mut();
+                let mut value = std::ptr::null_mut();
+                // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against
+                // the dict's present table, so a position from before a change is harmless.
+                let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
+                if found == 0 {
+                    return Ok(None);
+                }
+                // SAFETY: on success both are borrowed references to live objects; they become owned before anything can
+                // run that changes the dict (the critical section is still held).
+                Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
+            })
+        }
+    }
+}
+
+#[cfg(PyPy)]
+mod through_python {
+    use pyo3::intern;
+    use pyo3::prelude::*;
+    use pyo3::types::{PyDict, PyIterator};
+
+    use super::{Item, changed_size};
+
+    /// The iterator of `dict.items(dict)`, from the first step on. PyPy's `PyDict_Next` keeps its place in the dict itself,
+    /// where a walk inside the walk loses it, and cannot raise what a key's comparison raises.
+    #[derive(Default)]
+    pub(super) struct Place<'py> {
+        items: Option<Bound<'py, PyIterator>>,
+    }
+
+    impl<'py> Place<'py> {
+        /// The next item of `dict`; an error if the dict has not the size that is expected.
+        pub(super) fn step(
+            &mut self,
+            dict: &Bound<'py, PyDict>,
+            expected_len: Option<usize>,
+        ) -> PyResult<Option<Item<'py>>> {
+            if expected_len.is_some_and(|len| len != dict.len()) {
+                return Err(changed_size());
+            }
+            let py = dict.py();
+            let items = match &mut self.items {
+                Some(items) => items,
+                None => {
+                    let view = py.get_type::<PyDict>().call_method1(intern!(py, "items"), (dict,))?;
+                    self.items.insert(view.try_iter()?)
+                }
+            };
+            items.next().map(|item| item?.extract()).transpose()
+        }
+    }
 }

@@ -7,11 +7,15 @@
 //! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
+//! - [`identity`]: what `is` compares, as a number.
+//! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
 pub mod compat;
 pub mod dict;
+pub mod existence;
+pub mod identity;
 pub mod int;
 pub mod interpreter;
 pub mod kind;

@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
+use python_objects::identity;
 
 use crate::runtime::Runtime;
 
@@ -70,7 +71,7 @@ impl ClassTracker {
     /// The id of `class`, a fresh one if it has none.
     pub(crate) fn tracker_id<'py>(&self, class: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = class.py();
-        let address = class.as_ptr().addr();
+        let address = identity::of(class);
         loop {
             let found =
                 self.lock(py).by_address.get(&address).map(|entry| (entry.class.clone_ref(py), entry.id.clone_ref(py)));
@@ -102,7 +103,7 @@ impl ClassTracker {
     /// Whether `class` has an id.
     pub(crate) fn knows(&self, class: &Bound<'_, PyAny>) -> bool {
         let py = class.py();
-        let found = self.lock(py).by_address.get(&class.as_ptr().addr()).map(|entry| entry.class.clone_ref(py));
+        let found = self.lock(py).by_address.get(&identity::of(class)).map(|entry| entry.class.clone_ref(py));
         found.is_some_and(|reference| leads_to(reference.bind(py), class))
     }
 
@@ -140,7 +141,7 @@ impl ClassTracker {
             }
             // Both at once: whoever finds the class by its id sends it on under that id, and under no other.
             let replaced_id = tables.by_id.insert(key, reference);
-            let replaced = tables.by_address.insert(class.as_ptr().addr(), tracked);
+            let replaced = tables.by_address.insert(identity::of(&class), tracked);
             drop(tables);
             drop((replaced, replaced_id));
             self.sweep_when_due(py);

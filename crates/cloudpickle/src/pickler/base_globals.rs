@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
+use python_objects::identity;
 
 /// Namespace of origin to the dict that travels in its place.
 ///
@@ -33,7 +34,7 @@ impl BaseGlobals {
     /// The dict that travels in place of `globals`: at first only what relative imports inside the function need.
     pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
         let py = globals.py();
-        let address = globals.as_ptr() as usize;
+        let address = identity::of(globals);
         if let Some(travelling) = self.lock(py).get(&address) {
             return Ok(travelling.base.bind(py).clone());
         }

@@ -9,9 +9,9 @@
 
 use std::collections::HashSet;
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use python_objects::existence::existing_objects;
+use python_objects::identity;
 
 use crate::runtime::Runtime;
 
@@ -60,7 +60,7 @@ impl EndlessGuard {
         }
         let existed = self.existed.get_or_insert_default();
         let level = Level { fresh_around: self.fresh };
-        self.fresh = if existed.remove(&(obj.as_ptr() as usize)) { 0 } else { self.fresh + 1 };
+        self.fresh = if existed.remove(&identity::of(obj)) { 0 } else { self.fresh + 1 };
         if self.fresh <= DEEP {
             return Ok(level);
         }
@@ -88,29 +88,4 @@ impl EndlessGuard {
         self.fresh = level.fresh_around;
         self.stale |= self.depth < DEEP;
     }
-}
-
-/// The addresses of all objects that can hold references to others; the links of an endless chain do.
-///
-/// `gc.freeze`, which servers call before they fork, hides objects from `gc.get_objects`. Then those that `obj` leads to
-/// are looked for one by one, which is slower.
-fn existing_objects(obj: &Bound<'_, PyAny>) -> PyResult<HashSet<usize>> {
-    let gc = obj.py().import(intern!(obj.py(), "gc"))?;
-    let objects = gc.call_method0(intern!(obj.py(), "get_objects"))?.cast_into::<PyList>()?;
-    let mut existing: HashSet<usize> = objects.iter().map(|object| object.as_ptr() as usize).collect();
-    let frozen = gc.getattr_opt(intern!(obj.py(), "get_freeze_count"))?;
-    if frozen.is_some_and(|count| count.call0().is_ok_and(|count| count.is_truthy().unwrap_or(true))) {
-        let get_referents = gc.getattr(intern!(obj.py(), "get_referents"))?;
-        let mut visited = HashSet::new();
-        let mut pending = vec![obj.clone()];
-        while let Some(object) = pending.pop() {
-            for referent in get_referents.call1((object,))?.cast_into::<PyList>()? {
-                if visited.insert(referent.as_ptr() as usize) {
-                    pending.push(referent);
-                }
-            }
-        }
-        existing.extend(visited);
-    }
-    Ok(existing)
 }

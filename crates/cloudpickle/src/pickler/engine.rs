@@ -10,6 +10,8 @@ use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeE
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
+use python_objects::compat::reduce::{Lacking, lacking};
+use python_objects::identity;
 use python_objects::kind::Kind;
 
 use super::BaseGlobals;
@@ -25,7 +27,7 @@ use super::trail;
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, function};
+use crate::reduce::{by_base, class, descriptor, function};
 use crate::runtime::Runtime;
 
 /// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
@@ -216,7 +218,7 @@ impl<'py, 's> Engine<'py, 's> {
         let remembered = self.memo.len();
         self.encoder.start();
         self.save_whole(obj).map_err(|error| {
-            drop(self.memo.forget_since(remembered));
+            drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
         })
     }
@@ -273,7 +275,7 @@ impl<'py, 's> Engine<'py, 's> {
     fn entered(&mut self, frame: &Frame<'py>) -> PyResult<()> {
         if self.settings.fast
             && let Some(obj) = frame.object()
-            && !self.in_progress.insert(obj.as_ptr() as usize)
+            && !self.in_progress.insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
                 "fast mode: can't pickle cyclic objects including object type {} at {:p}",
@@ -288,7 +290,7 @@ impl<'py, 's> Engine<'py, 's> {
         if self.settings.fast
             && let Some(obj) = frame.object()
         {
-            self.in_progress.remove(&(obj.as_ptr() as usize));
+            self.in_progress.remove(&identity::of(obj));
         }
     }
 
@@ -370,6 +372,15 @@ impl<'py, 's> Engine<'py, 's> {
             reducer.call1((obj,))?
         } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
+        } else if let Some(lacking) = lacking(obj)? {
+            match lacking {
+                Lacking::Name => return self.save_global(obj, None),
+                Lacking::Attribute => descriptor::getset_descriptor_reduce(obj)?.into_any(),
+                Lacking::State => {
+                    let message = format!("cannot pickle '{}' object", trail::full_type_name(&ty));
+                    return Err(PyTypeError::new_err(message));
+                }
+            }
         } else if let Some(reduce_ex) = obj.getattr_opt(intern!(py, "__reduce_ex__"))? {
             let value = match reduce_ex.call1((self.settings.protocol.number(),)) {
                 Err(error) if error.is_instance_of::<PyTypeError>(py) => match by_base(obj)? {

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use python_objects::identity;
 
 /// Object identity to memo index: a hash table on addresses, and the objects themselves.
 ///
@@ -22,10 +23,6 @@ struct Entry {
 
 const FREE: Entry = Entry { address: 0, index: 0 };
 const SMALLEST_TABLE: usize = 16;
-
-fn address_of(object: &Py<PyAny>) -> usize {
-    object.as_ptr() as usize
-}
 
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache.
 #[inline]
@@ -51,7 +48,7 @@ impl Memo {
         if self.table.is_empty() {
             return None;
         }
-        let entry = self.table[self.find(obj.as_ptr() as usize)];
+        let entry = self.table[self.find(identity::of(obj))];
         (entry.address != 0).then_some(entry.index)
     }
 
@@ -67,7 +64,7 @@ impl Memo {
         if (self.objects.len() + 1) * 3 > self.table.len() * 2 {
             self.grow();
         }
-        let address = obj.as_ptr() as usize;
+        let address = identity::of(obj);
         let at = self.find(address);
         self.table[at] = Entry { address, index };
         self.objects.push(obj.clone().unbind());
@@ -117,9 +114,10 @@ impl Memo {
     /// Forgets all but the first `len` objects. Those forgotten are handed out, as by [`Memo::take_objects`].
     #[cold]
     #[must_use]
-    pub(crate) fn forget_since(&mut self, len: usize) -> Vec<Py<PyAny>> {
+    pub(crate) fn forget_since(&mut self, py: Python<'_>, len: usize) -> Vec<Py<PyAny>> {
         let forgotten = self.objects.split_off(len);
-        let indexes: Vec<_> = self.objects.iter().map(|object| self.table[self.find(address_of(object))]).collect();
+        let entry_of = |object: &Py<PyAny>| self.table[self.find(identity::of(object.bind(py)))];
+        let indexes: Vec<_> = self.objects.iter().map(entry_of).collect();
         self.table.fill(FREE);
         for entry in indexes {
             let at = self.find(entry.address);
@@ -145,7 +143,7 @@ impl Memo {
     pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         for object in &self.objects {
-            let address = address_of(object);
+            let address = identity::of(object.bind(py));
             dict.set_item(address, (self.table[self.find(address)].index, object))?;
         }
         Ok(dict)

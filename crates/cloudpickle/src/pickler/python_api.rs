@@ -80,12 +80,16 @@ pub(crate) fn dump<'py>(
 ) -> PyResult<()> {
     let py = obj.py();
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
-    let Some(write) = file.getattr_opt(intern!(py, "write"))? else {
-        return Err(PyTypeError::new_err("file must have a 'write' attribute"));
-    };
+    let write = write_of(file)?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
     Engine::new(py, settings, Output::File(write), hooks, &mut memo, None, &base_globals).dump(obj)
+}
+
+/// What a pickle is written with.
+fn write_of<'py>(file: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let write = file.getattr_opt(intern!(file.py(), "write"))?;
+    write.ok_or_else(|| PyTypeError::new_err("file must have a 'write' attribute"))
 }
 
 impl Settings {
@@ -129,7 +133,7 @@ impl PicklerCore {
         fix_imports: bool,
     ) -> PyResult<Self> {
         let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
-        let write = file.getattr(intern!(file.py(), "write"))?.unbind();
+        let write = write_of(file)?.unbind();
         let buffer_callback = buffer_callback.map(Bound::unbind);
         let (base_globals, memo) = (BaseGlobals::default(), MemoOfPickler::new());
         Ok(Self { settings, write, buffer_callback, base_globals, memo })
@@ -141,7 +145,10 @@ impl PicklerCore {
         let mut settings = self.settings;
         settings.fast = pickler.getattr(intern!(py, "fast"))?.is_truthy()?;
         // Text instead of binary opcodes is possible with every protocol, the reverse is not.
-        settings.binary &= pickler.getattr(intern!(py, "bin"))?.is_truthy()?;
+        // The base class of PyPy has no such attribute.
+        if let Some(binary) = pickler.getattr_opt(intern!(py, "bin"))? {
+            settings.binary &= binary.is_truthy()?;
+        }
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());

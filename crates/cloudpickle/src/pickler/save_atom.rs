@@ -121,20 +121,22 @@ impl<'py> Engine<'py, '_> {
             return Err(self.runtime.pickling_error(py, message));
         }
         self.calls.another();
-        // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
-        let raw = obj.call_method0(intern!(py, "raw")).map_err(|error| {
+        let runtime = self.runtime;
+        let refused = |error: PyErr| {
             if error.is_instance_of::<PyBufferError>(py) {
                 let message = "PickleBuffer can not be pickled when pointing to a non-contiguous buffer".into();
-                self.runtime.pickling_error(py, message)
+                runtime.pickling_error(py, message)
             } else {
                 error
             }
-        })?;
+        };
+        // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
+        let raw = obj.call_method0(intern!(py, "raw")).map_err(refused)?;
         let in_band = match &self.hooks.buffer_callback {
             Some(callback) => callback.call1((obj,))?.is_truthy()?,
             None => true,
         };
-        let view = buffer::Bytes::of(&raw)?;
+        let view = buffer::Bytes::of(&raw).map_err(refused)?;
         if in_band {
             self.save_buffer_in_band(&raw, &view)?;
             self.memo_put(obj)?;

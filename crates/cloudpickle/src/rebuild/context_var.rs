@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyString, PyTuple};
+use python_objects::identity;
 
 use crate::by_value::class_tracker::fresh_id;
 use crate::runtime::Runtime;
@@ -34,7 +35,7 @@ impl ContextVars {
     /// The id of `variable`, a fresh one if it has none.
     pub(crate) fn id<'py>(&self, variable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = variable.py();
-        let address = variable.as_ptr().addr();
+        let address = identity::of(variable);
         if let Some(id) = self.lock(py).ids.get(&address) {
             return Ok(id.bind(py).clone());
         }
@@ -55,7 +56,7 @@ impl ContextVars {
         let py = id.py();
         let key = id.to_str()?.to_owned();
         let mut tables = self.lock(py);
-        let address = variable.as_ptr().addr();
+        let address = identity::of(&variable);
         let kept = tables.by_id.entry(key).or_insert_with(|| variable.clone().unbind()).clone_ref(py);
         if kept.is(&variable) {
             tables.ids.insert(address, id.clone().unbind());

@@ -152,7 +152,7 @@ fn drop_slots<'py>(
             state.del_item(slots)?;
         }
     }
-    for (name, value) in state.copy()? {
+    for (name, value) in dict::items(&state.copy()?)? {
         if is_slot_of(class, &value)? {
             state.del_item(name)?;
         }

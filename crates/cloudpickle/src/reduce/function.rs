@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyTuple};
+use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyString, PyTuple};
 use python_objects::dict;
 
 use super::module::imported;
@@ -13,6 +13,7 @@ use crate::by_value::{code_globals, lookup, submodules};
 use crate::pickler::BaseGlobals;
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
+use crate::runtime::Runtime;
 
 /// How `function` travels: `None` if by reference.
 ///
@@ -28,6 +29,9 @@ pub(crate) fn function_reduction<'py>(
         return Ok(None);
     }
     let py = function.py();
+    if !function.getattr(intern!(py, "__code__"))?.is_instance_of::<PyCode>() {
+        return builtin_function_reduction(function).map(Some);
+    }
     let parts = FunctionParts::of(function)?;
     let wire = Wire::get(py);
     let base_globals = base_globals.of(&parts.globals)?;
@@ -39,6 +43,35 @@ pub(crate) fn function_reduction<'py>(
         dict_items: None,
         state_setter: Some(wire.function_setstate.bind(py).clone().into_any()),
     }))
+}
+
+/// How a function travels whose code is not Python's. On PyPy, the methods of builtin types are functions of this kind, and
+/// most are found in their module under their qualified names; this is for the others.
+///
+/// It is an attribute of its class, `getattr(class, name)`; or what a class method is bound from,
+/// `getattr(class.name, "__func__")`; or a function made from the interpreter's code, which reduces itself.
+fn builtin_function_reduction<'py>(function: &Bound<'py, PyFunction>) -> PyResult<Reduction<'py>> {
+    let py = function.py();
+    let runtime = Runtime::get(py);
+    let getattr = runtime.getattr.bind(py);
+    let name = function.getattr(intern!(py, "__name__"))?.cast_into::<PyString>()?;
+    if let Some(class) = function.getattr_opt(intern!(py, "__objclass__"))?
+        && let Some(found) = class.getattr_opt(&name)?
+    {
+        if found.is(function) {
+            return Ok(Reduction::call(getattr.clone(), (class, name).into_pyobject(py)?));
+        }
+        let attribute = intern!(py, "__func__");
+        // The bound method of a class that cannot be named would lead here again.
+        if found.getattr_opt(attribute)?.is_some_and(|of_method| of_method.is(function))
+            && lookup::by_reference(&class)?
+        {
+            return Ok(Reduction::call(getattr.clone(), (found, attribute).into_pyobject(py)?));
+        }
+    }
+    let code = function.getattr(intern!(py, "__code__"))?;
+    let function_type = runtime.function_type.bind(py).clone().into_any();
+    Ok(Reduction::call(function_type, (code, PyDict::new(py), name).into_pyobject(py)?))
 }
 
 /// The parts of a function that decide what travels with it.

@@ -6,7 +6,7 @@ pub(crate) mod class;
 mod code;
 mod context_var;
 mod dataclass;
-mod descriptor;
+pub(crate) mod descriptor;
 mod enumeration;
 pub(crate) mod exception;
 mod file;

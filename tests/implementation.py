@@ -1,0 +1,41 @@
+"""What a test may not expect of PyPy: the one place for tests that PyPy cannot pass, each with its reason.
+
+Only what the interpreter itself lacks is in the table. A test that fails on PyPy for another reason is a failing test.
+"""
+
+import pickle
+import sys
+
+import pytest
+
+PYPY = sys.implementation.name == "pypy"
+
+LACKING = {
+    "classes that die": "a class that an extension has looked at is never freed, whatever the extension does",
+    "finalisers at exit": "objects that are alive at exit are not finalised",
+    "gc.freeze": "there is no gc.freeze",
+    "deep tuples": "an extension gets a tuple with all tuples inside it, which takes native stack: a RecursionError",
+    "infinity as text": "its unpickler does not read the infinities and NaN that its own pickler writes in protocol 0",
+    "a C pickler": "its compiled pickler writes other bytes than CPython's: other batches, other memo entries",
+    "live attributes": "object.__reduce_ex__ takes a copy of an object's attributes, which then do not change",
+}
+
+
+def skip_on_pypy(lacking):
+    """Leave the test that is running, on PyPy, which lacks what it needs."""
+    if PYPY:
+        pytest.skip(f"PyPy: {LACKING[lacking]}")
+
+
+def not_on_pypy(lacking):
+    """The mark of a test, or of a parameter, for which PyPy lacks what it needs."""
+    return pytest.mark.skipif(PYPY, reason=f"PyPy: {LACKING[lacking]}")
+
+
+def exact_bytes(obj, protocol):
+    """The bytes of CPython's C pickler, or the nearest there is.
+
+    On PyPy that is `pickle.py`, which is CPython's. It differs from the C pickler in how it batches the items of long
+    containers.
+    """
+    return pickle._dumps(obj, protocol=protocol) if PYPY else pickle.dumps(obj, protocol=protocol)
