@@ -41,7 +41,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help demo test test-all test-python test-rust test-lint test-package test-stdlib test-upstream test-interop \
-    test-leaks \
+    test-leaks test-frameworks test-frameworks-heavy test-ray test-pyspark test-downstream \
     beyond-baseline upstream-baseline lint lint-rust lint-python lint-types lint-layers format install develop clean
 
 ##@ Everyday
@@ -115,6 +115,20 @@ test-packaging: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test $(VENV)
 	MATURIN_PEP517_ARGS="--profile $(PROFILE)" \
 	    $(VENV_PYTHON) -m pytest --quiet --junitxml=$(RESULTS)/packaging.xml tests/packaging
 
+test-frameworks: $(VENV)-frameworks/.ready ## Ship code to workers of multiprocessing, loky, joblib and dask.
+	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/frameworks.xml
+	$(VENV)-frameworks/bin/python -m pytest --quiet --junitxml=$(RESULTS)/frameworks.xml tests/frameworks
+
+test-frameworks-heavy: test-ray test-pyspark ## Ship code to workers of Ray and PySpark (1 GB of downloads).
+
+test-ray test-pyspark: test-%: $(VENV)-%/.ready
+	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/$*.xml
+	$(VENV)-$*/bin/python -m pytest --quiet --junitxml=$(RESULTS)/$*.xml --environment=$* tests/frameworks
+
+test-downstream: $(VENV)-frameworks/.ready ## Run dask's and loky's own tests of pickling with this package.
+	@mkdir -p $(RESULTS)
+	$(VENV)-frameworks/bin/python tests/downstream/run.py --junit $(RESULTS)/downstream.xml
+
 upstream-baseline: $(VENV)/.created ## Run upstream's own tests with upstream itself, for comparison.
 	$(VENV_PYTHON) tests/upstream/run.py --against upstream
 
@@ -165,3 +179,19 @@ $(VENV)/.installed-$(PROFILE): $(SOURCES) $(VENV)/.created
 	@rm -f $(VENV)/.installed-* && touch $(VENV)/.build-began
 	@MATURIN_PEP517_ARGS="--profile $(PROFILE)" $(PIP) install --quiet --no-deps .
 	@mv $(VENV)/.build-began $@
+
+# The package as it is built for $(VENV), for other environments of the same Python.
+WHEEL := target/$(VERSION)/wheel-$(PROFILE)
+$(WHEEL)/.built: $(VENV)/.installed-$(PROFILE)
+	@rm -rf $(@D)
+	@MATURIN_PEP517_ARGS="--profile $(PROFILE)" $(PIP) wheel --quiet --no-deps --wheel-dir $(@D) .
+	@touch $@
+
+# An environment of its own, such as .venv/3.11-ray, for frameworks that contradict the requirements of other tests or
+# whose files are changed by theirs. This package comes first, so that pip finds "cloudpickle" installed.
+$(VENV)-%/.ready: requirements/%.txt $(WHEEL)/.built
+	@$(MAKE) --no-print-directory VENV=$(VENV)-$* $(VENV)-$*/.created
+	@$(VENV)-$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --force-reinstall $(WHEEL)/*.whl
+	@echo "installing $< in $(VENV)-$*"
+	@$(VENV)-$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	@touch $@

@@ -7,6 +7,7 @@ A framework's file has
 - `RERUNS_SCRIPT`: whether workers run the driver's script once more, as those of `multiprocessing` do with spawn;
 - `workers()`: a context manager that starts workers and gives `call(function, *arguments)`, which runs in one of them;
 - `SHIPMENTS`: name -> function of `call`, for what only this framework does;
+- perhaps `VENDORED`: what `python -m cloudpickle vendored replace` calls it, if it carries a copy of cloudpickle;
 - perhaps `missing()`: the reason why this machine cannot run it, or None.
 
 It imports its framework inside functions, so that it can be read where the framework is not installed.
@@ -23,9 +24,7 @@ REQUIREMENTS = FOLDER.parents[1] / "requirements"
 
 sys.path.insert(0, str(FOLDER))
 # Name of a framework -> its module.
-ADAPTERS = {
-    path.stem[len("on_") :]: importlib.import_module(path.stem) for path in sorted(FOLDER.glob("on_*.py"))
-}
+ADAPTERS = {path.stem[len("on_") :]: importlib.import_module(path.stem) for path in sorted(FOLDER.glob("on_*.py"))}
 
 
 def reason_to_skip(adapter):

@@ -1,10 +1,8 @@
 """The option that chooses frameworks, and the summary of which cloudpickle their workers imported."""
 
-from importlib.metadata import version
-
 import pytest
 
-# (framework, arguments of its driver) -> what a worker said about itself, or None if it said nothing.
+# A line for each driver that ran.
 WORKERS = pytest.StashKey()
 
 
@@ -18,7 +16,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.stash[WORKERS] = {}
+    config.stash[WORKERS] = []
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +26,5 @@ def workers_seen(request):
 
 def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("cloudpickle in the workers")
-    for (framework, distribution, extra), worker in config.stash[WORKERS].items():
-        release = f" {version(distribution)}" if distribution else ""
-        found = "nothing is known" if worker is None else "cloudpickle {version} from {file}".format(**worker)
-        terminalreporter.write_line(" ".join([f"{framework}{release}", *extra]) + f": {found}")
+    for line in config.stash[WORKERS]:
+        terminalreporter.write_line(line)

@@ -1,4 +1,4 @@
-"""joblib.Parallel with its loky backend. Before 1.6 joblib carries a copy of upstream, so it does not count there."""
+"""joblib.Parallel with its loky backend. Up to 1.5 joblib carries a copy of cloudpickle, which the tests replace."""
 
 import contextlib
 
@@ -7,6 +7,7 @@ import cloudpickle
 ENVIRONMENT = "frameworks"
 DISTRIBUTION = "joblib"
 RERUNS_SCRIPT = False
+VENDORED = "joblib"
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ def a_process_and_a_pipe(call):
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     factor = 7
-    process = spawn.Process(target=answer, args=(there, cloudpickle.dumps(lambda x: (lambda: x * factor))))
+    process = spawn.Process(target=answer, args=(there, cloudpickle.dumps(lambda x: lambda: x * factor)))
     process.start()
     try:
         assert pickle.loads(here.recv_bytes())() == 42

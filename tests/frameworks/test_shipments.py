@@ -9,18 +9,22 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import NamedTuple, Union
 
 import pytest
 
 from adapters import ADAPTERS, FOLDER, reason_to_skip
+from cloudpickle.vendored import State, status
 
 # Only guards against a hang; no test measures time. Ray and Spark start servers of their own.
 PATIENCE = 240
 # Named like a shipment: the driver and its workers end without a crash.
 THE_END = "the_end"
 # Its functions, not imported: they are the driver's.
-SHIPMENT_NAMES = re.findall(r"^@shipment\ndef (\w+)", (FOLDER / "shipments.py").read_text(encoding="utf-8"), re.MULTILINE)
+SHIPMENT_NAMES = re.findall(
+    r"^@shipment\ndef (\w+)", (FOLDER / "shipments.py").read_text(encoding="utf-8"), re.MULTILINE
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -52,18 +56,41 @@ def test_shipment(framework, extra, name, deliveries):
 
 
 @pytest.fixture(scope="session")
-def deliveries(tmp_path_factory, workers_seen):
+def deliveries(tmp_path_factory, workers_seen, record_testsuite_property):
     """Run the driver of a framework, once."""
     done = {}
 
+    replaced = []
+
     def run_once(framework, extra):
+        vendored = getattr(ADAPTERS[framework], "VENDORED", None)
+        if vendored not in (None, *replaced) and status(vendored)[0].state is not State.NO_COPY:
+            vendored_copy("replace", vendored)
+            replaced.append(vendored)
         if (framework, extra) not in done:
             delivered = done[framework, extra] = run(framework, extra, tmp_path_factory.mktemp(framework))
-            worker = delivered.outcomes.get("report", {}).get("returned")
-            workers_seen[framework, ADAPTERS[framework].DISTRIBUTION, extra] = worker
+            workers_seen.append(worker_line(framework, extra, delivered))
+            record_testsuite_property("remark", workers_seen[-1])
         return done[framework, extra]
 
-    return run_once
+    yield run_once
+    for vendored in replaced:
+        vendored_copy("restore", vendored)
+
+
+def worker_line(framework, extra, delivered):
+    """Which cloudpickle a worker imported, in words."""
+    distribution = ADAPTERS[framework].DISTRIBUTION
+    where = " ".join([framework, *([version(distribution)] if distribution else []), *extra])
+    worker = delivered.outcomes.get("report", {}).get("returned")
+    if worker is None:
+        return f"{where}: the worker did not say which cloudpickle it has"
+    return f"{where}: the worker used cloudpickle {worker['version']} from {worker['native']}"
+
+
+def vendored_copy(action, framework):
+    """Make a framework that carries a copy of cloudpickle run on the installed one, or on its own again."""
+    subprocess.run([sys.executable, "-m", "cloudpickle", "vendored", action, framework], check=True, timeout=PATIENCE)
 
 
 class Delivered(NamedTuple):
