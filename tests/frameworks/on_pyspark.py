@@ -43,7 +43,7 @@ def workers(master=MASTER):
     session.sparkContext.setLogLevel("ERROR")
 
     def call(function, *arguments):
-        """Spark reports what a task raises as text, so exceptions travel as values; results go by its own serializer."""
+        """Spark reports what a task raises as text, so here exceptions travel as values, as results do."""
 
         def run(_):
             try:

@@ -1,4 +1,4 @@
-"""Ray: tasks and actors in worker processes. Its copy of cloudpickle is replaced by the installed one before it starts."""
+"""Ray: tasks and actors in worker processes. Its copy of cloudpickle is replaced before it starts."""
 
 import contextlib
 import os

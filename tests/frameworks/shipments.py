@@ -199,7 +199,7 @@ def report(call):
     assert (there["file"], there["version"]) == (here["file"], here["version"]), there
     assert "+rust." in there["version"]
     assert there["foreign"] == here["foreign"] == [], (there["foreign"], here["foreign"])
-    # `drive.py --everywhere` makes the worker run the script's definitions too; without it they exist in the driver only.
+    # With --everywhere the worker has run the script's definitions too; without it they exist in the driver only.
     assert there["has_script"] == ("--everywhere" in sys.argv)
     return there
 
@@ -284,7 +284,7 @@ def a_class_made_in_the_worker(call):
 
 @shipment
 def a_class_with_slots(call):
-    """Private slots and the absence of `__dict__` survive, which upstream's pickler loses: ours wrote it on both ways."""
+    """Private slots and the absence of `__dict__` survive, which upstream's pickler loses: ours wrote both pickles."""
 
     def work(sent):
         assert not hasattr(sent, "__dict__") and sent.both() == (1, 2)
@@ -452,7 +452,7 @@ def collections_of_instances(call):
     points = {Point(n, n): [Point3(n, n, n), Level.HIGH] for n in range(100)}
     back = call(lambda points: collections.OrderedDict(sorted(points.items(), key=lambda item: -item[0].x)), points)
     assert back == {point: [Point3(point.x, point.x, point.x), Level.HIGH] for point in points}
-    assert list(back)[0] == Point(99, 99)
+    assert next(iter(back)) == Point(99, 99)
 
 
 @shipment
