@@ -49,7 +49,7 @@ endif
 help: ## List the commands.
 	@awk -F ':.*## ' \
 	    '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	     /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+	     /^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' Makefile
 	@printf '\nEach takes PYTHON=python3.x (default: %s) and sets up what it needs under .venv/.\n' '$(PYTHON)'
 
 demo: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-demo ## Ship code from a script to workers that cannot import it.
