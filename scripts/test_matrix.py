@@ -38,6 +38,10 @@ NAMES = tuple(interpreter.name for interpreter in INTERPRETERS)
 CPYTHON = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 EVERY = (*CPYTHON, "3.13t", "pypy3.11")
 MAIN = "3.11"
+# Those for which the frameworks and what they need have wheels.
+WITH_FRAMEWORKS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+# An environment of Ray or PySpark takes half a gigabyte: the oldest, the main and the newest that both support.
+WITH_HEAVY_FRAMEWORKS = ("3.9", MAIN, "3.13")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ SUITES = (
     Suite("stdlib", "CPython's", EVERY, EVERY),
     Suite("upstream", "upstream's", EVERY, EVERY),
     Suite("interop", "wire", EVERY, EVERY),
+    Suite("frameworks", "dask, joblib, loky", WITH_FRAMEWORKS, (MAIN,)),
+    Suite("downstream", "their own", WITH_FRAMEWORKS, (MAIN,)),
+    Suite("ray", "Ray", WITH_HEAVY_FRAMEWORKS, ()),
+    Suite("pyspark", "PySpark", WITH_HEAVY_FRAMEWORKS, ()),
     Suite("notebooks", "notebooks", ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14"), (MAIN,)),
     Suite("packaging", "packaging", CPYTHON, (MAIN,)),
     Suite("leaks", "leaks", ("3.14d",), ("3.14d",)),
