@@ -178,10 +178,11 @@ def unpack_tests(suite: Suite, python: Path, folder: Path) -> None:
         requirement = f"{suite.distribution}=={release}"
         pip(python, "download", "--no-deps", "--no-binary", ":all:", "--dest", str(archives), requirement)
     with tarfile.open(archives / f"{name}.tar.gz") as archive:
-        members = [member for member in archive.getmembers() if member.name.startswith(f"{name}/tests/")]
-        for member in members:
-            member.name = member.name[len(name) + 1 :]
-            archive.extract(member, folder)
+        for member in archive.getmembers():
+            if member.name.startswith(f"{name}/tests/") and (source := archive.extractfile(member)):
+                path = folder / member.name[len(name) + 1 :]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(source.read())
 
 
 def check_provenance(file: Path, against: str) -> list[str]:
