@@ -9,7 +9,6 @@ import socket
 import struct
 import sys
 import threading
-import weakref
 
 import pytest
 
@@ -65,7 +64,6 @@ def a_traceback():
 BELONGS_TO_THE_PROCESS = {
     "reentrant lock": threading.RLock,
     "thread's data": threading.local,
-    "weak reference": lambda: weakref.ref(threading.Thread),
     "mapped memory": lambda: mmap.mmap(-1, 10),
     "match": lambda: re.match("a", "a"),
     "compiled format": lambda: struct.Struct("i"),
