@@ -105,18 +105,22 @@ def an_actor(call):
 
 
 def equal_functions_have_equal_tokens(call):
-    """dask names tasks by the bytes of pickled functions: on each call they are the same, here and in a worker."""
+    """dask names tasks by the bytes of pickled functions: the same on each call, in the driver and in a worker."""
     from dask.base import tokenize
 
+    from __main__ import Box, Point, Point3, Slotted
+
+    weights = numpy.arange(3)
+
     def token(factor):
-        weights = numpy.arange(3)
         return tokenize(lambda x: weights.dot(x) * factor)
 
-    def twice():
-        return token(3) == token(3)
+    def token_of_classes():
+        return tokenize(lambda: (Box, Point, Point3, Slotted))
 
-    assert twice() and call(twice)
+    assert token(3) == token(3) == call(token, 3)
     assert token(3) != token(4)
+    assert token_of_classes() == call(token_of_classes)
 
 
 def the_scheduler_of_processes(call):

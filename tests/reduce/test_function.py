@@ -597,6 +597,36 @@ def test_same_bytes_in_two_processes():
         assert one.pickle("lambda x, name: (x, name, 'name')") == two.pickle("lambda x, name: (x, name, 'name')")
 
 
+def test_same_bytes_where_it_arrived():
+    """In the driver many objects share the names of their module, file and class; what was loaded has its own copies.
+
+    dask names tasks by the bytes of pickled functions, in the driver and in workers.
+    """
+    source = """
+    __file__ = (lambda: None).__code__.co_filename
+
+    class Point:
+        __slots__ = ("x",)
+        def __init__(self, x): self.x = x
+        def moved(self, by): return Point(self.x + by)
+
+    class Point3(Point):
+        content: int = 1
+        def moved(self, by: int): return Point3(super().moved(by).x)
+        def other(self, content): return self.content, content
+
+    def outer(n):
+        def inner(): return Point3(n).moved(1), Point
+        return inner
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        for name in ("Point", "Point3", "outer"):
+            worker.load(driver.pickle(name), name)
+        pickles = {name: driver.pickle(name) for name in ("Point", "Point3", "outer", "[outer, Point3]")}
+        assert {name: worker.pickle(name) for name in pickles} == pickles
+
+
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are syntax of Python 3.12")
 def test_generic_function():
     """PEP 695: the type parameters are reached through the closure and the annotations."""

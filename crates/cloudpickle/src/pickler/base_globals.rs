@@ -11,6 +11,8 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use python_objects::identity;
 
+use crate::reduce::interned;
+
 /// Namespace of origin to the dict that travels in its place.
 ///
 /// Functions that share `__globals__` here must share it after loading. They do if one pickler writes them, because then
@@ -43,7 +45,7 @@ impl BaseGlobals {
             [intern!(py, "__package__"), intern!(py, "__name__"), intern!(py, "__path__"), intern!(py, "__file__")]
         {
             if let Some(value) = globals.get_item(name)? {
-                base.set_item(name, value)?;
+                base.set_item(name, interned(&value)?)?;
             }
         }
         let travelling = Travelling { origin: globals.clone().unbind(), base: base.unbind() };

@@ -123,6 +123,9 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
             // Last of all: Python 3.13 forgets the line number when `__module__` is set.
             first_line = Some((name, value));
         } else {
+            if name == "__annotations__" {
+                super::intern_keys(&value)?;
+            }
             class.setattr(name, value)?;
         }
     }

@@ -79,7 +79,11 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
         }
     }
     for (name, value) in rest {
-        obj.setattr(name.cast_into::<PyString>()?, value)?;
+        let name = name.cast_into::<PyString>()?;
+        if name == "__annotations__" {
+            super::intern_keys(&value)?;
+        }
+        obj.setattr(name, value)?;
     }
     Ok(())
 }

@@ -18,8 +18,9 @@ mod view;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCFunction, PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
+use crate::reduce::interned;
 use crate::runtime::{self, Runtime};
 
 /// Declares [`Wire`]: one line per reconstructor, `family::function;`, under the module that pickles name. The name on
@@ -117,4 +118,18 @@ fn update<'py>(target: &Bound<'py, PyAny>, entries: &Bound<'py, PyAny>) -> PyRes
         (Ok(target), Ok(entries)) => target.update(entries.as_mapping()),
         _ => target.call_method1(intern!(target.py(), "update"), (entries,)).map(|_| ()),
     }
+}
+
+/// Makes the keys of annotations interned strings, as the compiler does: their identity decides what a later dump
+/// memoizes. Anything but a dict of strings is left as it is.
+fn intern_keys(annotations: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Ok(annotations) = annotations.cast_exact::<PyDict>() else { return Ok(()) };
+    let items: Vec<_> = annotations.iter().collect();
+    if items.iter().all(|(name, _)| name.is_exact_instance_of::<PyString>()) {
+        annotations.clear();
+        for (name, value) in items {
+            annotations.set_item(interned(&name)?, value)?;
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple,
 use python_objects::dict;
 
 use super::reduction::Reduction;
-use super::{annotations, copy_of, enumeration, view};
+use super::{annotations, copy_of, enumeration, interned, interned_names, view};
 use crate::by_value::{class_tracker, lookup};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -57,12 +57,12 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>
     let type_kwargs = PyDict::new(py);
     let module = intern!(py, "__module__");
     if namespace.contains(module)? {
-        type_kwargs.set_item(module, class.getattr(module)?)?;
+        type_kwargs.set_item(module, interned(&class.getattr(module)?)?)?;
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
     if let Some(slots) = slots_of(class, namespace)? {
-        type_kwargs.set_item(intern!(py, "__slots__"), slots)?;
+        type_kwargs.set_item(intern!(py, "__slots__"), interned_names(&slots)?)?;
     }
     // Set later, this would change the class's own class.
     let pretended = intern!(py, "__class__");
@@ -79,7 +79,7 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>
     let bases = bases_as_written(class, namespace, &type_kwargs)?;
     (
         class.get_type(),
-        class.getattr(intern!(py, "__name__"))?,
+        interned(&class.getattr(intern!(py, "__name__"))?)?,
         bases,
         type_kwargs,
         class_tracker::tracker(py).tracker_id(class)?,
@@ -134,6 +134,13 @@ pub(super) fn class_state<'py>(
     drop(intern!(py, "__class__"))?;
     drop(intern!(py, "__dict__"))?;
     annotations::of_class(class, &state)?;
+    // The class is made with it.
+    drop(intern!(py, "__module__"))?;
+    for name in [intern!(py, "__match_args__"), intern!(py, "__static_attributes__")] {
+        if let Some(names) = state.get_item(name)? {
+            state.set_item(name, interned_names(&names)?)?;
+        }
+    }
     Ok(state)
 }
 

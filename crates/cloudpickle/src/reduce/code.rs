@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyString, PyTuple};
 use python_objects::compat::code::FIELDS;
 
-use super::copy_of;
+use super::{copy_of, interned};
 use crate::runtime::Runtime;
 
 /// `types.CodeType(...)` with every field, in the order of the running version.
@@ -21,7 +21,7 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
         let value = obj.getattr(field.cast::<PyString>()?)?;
         args.push(match *name {
             "co_name" => copy_of(&value),
-            "co_filename" => file_name(value),
+            "co_filename" => interned(&file_name(value))?,
             "co_names" | "co_varnames" | "co_freevars" | "co_cellvars" => {
                 PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any()
             }

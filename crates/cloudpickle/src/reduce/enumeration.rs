@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use super::class::{class_state, namespace};
+use super::interned;
 use super::reduction::Reduction;
 use crate::by_value::class_tracker;
 use crate::rebuild::Wire;
@@ -23,10 +24,10 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduct
     }
     let args = (
         class.getattr(intern!(py, "__bases__"))?,
-        class.getattr(intern!(py, "__name__"))?,
+        interned(&class.getattr(intern!(py, "__name__"))?)?,
         class.getattr(intern!(py, "__qualname__"))?,
         &members,
-        class.getattr(intern!(py, "__module__"))?,
+        interned(&class.getattr(intern!(py, "__module__"))?)?,
         class_tracker::tracker(py).tracker_id(class)?,
         py.None(),
     );

@@ -8,7 +8,7 @@ use python_objects::dict;
 
 use super::module::imported;
 use super::reduction::Reduction;
-use super::{annotations, copy_of};
+use super::{annotations, copy_of, interned};
 use crate::by_value::{code_globals, lookup, submodules};
 use crate::pickler::BaseGlobals;
 use crate::rebuild::Wire;
@@ -100,11 +100,13 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
         slots.set_item(name, copy_of(&function.getattr(name)?))?;
     }
-    for name in
-        [intern!(py, "__kwdefaults__"), intern!(py, "__defaults__"), intern!(py, "__module__"), intern!(py, "__doc__")]
-    {
+    for name in [intern!(py, "__kwdefaults__"), intern!(py, "__defaults__")] {
         slots.set_item(name, function.getattr(name)?)?;
     }
+    let module = intern!(py, "__module__");
+    slots.set_item(module, interned(&function.getattr(module)?)?)?;
+    let doc = intern!(py, "__doc__");
+    slots.set_item(doc, function.getattr(doc)?)?;
     annotations::of_function(function, &slots)?;
     // Upstream's loader fills the function's cells from these; ours come filled.
     slots.set_item(intern!(py, "__closure__"), py.None())?;

@@ -114,3 +114,25 @@ fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         None => name.clone(),
     }
 }
+
+/// The interned string that equals `name`; what is no plain string is left as it is.
+///
+/// For names that belong to many functions and classes: of modules, files and classes. In the process that defined them
+/// they are one object, so that the memo writes them once; in one that loaded them from several pickles they are several,
+/// and the bytes would differ.
+pub(crate) fn interned<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    match name.cast_exact::<PyString>() {
+        Ok(text) => Runtime::get(py).sys_intern.bind(py).call1((text,)),
+        Err(_) => Ok(name.clone()),
+    }
+}
+
+/// A tuple of the interned strings that equal `names`, not the same object; what is no tuple is left as it is.
+///
+/// The compiler makes one object of equal tuples of constants in a class body.
+fn interned_names<'py>(names: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let Ok(tuple) = names.cast_exact::<PyTuple>() else { return Ok(names.clone()) };
+    let names = tuple.iter().map(|name| interned(&name)).collect::<PyResult<Vec<_>>>()?;
+    Ok(PyTuple::new(tuple.py(), names)?.into_any())
+}
