@@ -27,8 +27,8 @@ def test_real_files_are_kept(name):
     [
         ("<stdin-0>", "<stdin-17>"),
         ("<python-input-1>", "<python-input-2>"),
-        ("<ipython-input-1-0f3a>", "<ipython-input-12-ffff>"),
-        ("/tmp/ipykernel_1/333.py", "/var/tmp/ipykernel_2345/99.py"),
+        ("<ipython-input-1-0f3a>", "<ipython-input-12-0f3a>"),
+        ("/tmp/ipykernel_1/333.py", "/var/tmp/ipykernel_2345/333.py"),
         ("C:\\Temp\\ipykernel_1\\333.py", "C:\\Temp\\ipykernel_2\\333.py"),
     ],
 )

@@ -31,6 +31,8 @@ def test_light_examples_run(tmp_path, name, package):
     command = [sys.executable, str(FOLDER / f"{name}.py")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
+    if name == "joblib_parallel" and done.stdout.endswith("joblib's copy, joblib.externals.cloudpickle.cloudpickle\n"):
+        pytest.skip("this joblib carries a copy of cloudpickle, which tests/frameworks replaces")
     assert re.search(r"came back\nthe workers? used (the installed )?cloudpickle 3\.1\.2\+rust\.\d+\n$", done.stdout)
 
 

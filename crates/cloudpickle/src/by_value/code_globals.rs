@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCode, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyCode, PyDict, PyList, PyString, PyTuple};
 use python_objects::compat::code::LOAD_GLOBAL_SHIFT;
 
 use crate::runtime::Runtime;
@@ -13,6 +13,8 @@ pub(crate) struct GlobalOpcodes {
     store: u8,
     delete: u8,
     extended_arg: u8,
+    /// Those that look in another namespace first, as the body of a class does.
+    load_name: [Option<u8>; 2],
 }
 
 impl GlobalOpcodes {
@@ -25,6 +27,7 @@ impl GlobalOpcodes {
             store: number("STORE_GLOBAL")?,
             delete: number("DELETE_GLOBAL")?,
             extended_arg: number("EXTENDED_ARG")?,
+            load_name: [number("LOAD_NAME").ok(), number("LOAD_FROM_DICT_OR_GLOBALS").ok()],
         })
     }
 }
@@ -56,6 +59,23 @@ pub(crate) fn all_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, P
         }
     }
     Ok(names)
+}
+
+/// The names under which `code`, or code nested in it, may reach a submodule: all its names, and where it calls `getattr`
+/// its strings.
+pub(crate) fn names_of_submodules<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyList>> {
+    let py = code.py();
+    let names = all_names(code)?;
+    if names.contains(intern!(py, "getattr"))? {
+        for code in with_nested(code)? {
+            for constant in code.getattr(intern!(py, "co_consts"))?.cast_into::<PyTuple>()?.iter_borrowed() {
+                if constant.is_exact_instance_of::<PyString>() {
+                    names.set_item(constant, py.None())?;
+                }
+            }
+        }
+    }
+    Ok(names.keys())
 }
 
 /// `_extract_code_globals`, which upstream's tests and users import.
@@ -93,7 +113,10 @@ fn global_indexes<'a>(instructions: &'a [u8], opcodes: &'a GlobalOpcodes) -> imp
         extension = if opcode == opcodes.extended_arg { argument } else { 0 };
         if opcode == opcodes.load {
             Some(argument >> LOAD_GLOBAL_SHIFT)
-        } else if opcode == opcodes.store || opcode == opcodes.delete {
+        } else if opcode == opcodes.store
+            || opcode == opcodes.delete
+            || opcodes.load_name.iter().flatten().any(|load| opcode == *load)
+        {
             Some(argument)
         } else {
             None

@@ -24,7 +24,8 @@ fn by_reference_under<'py>(obj: &Bound<'py, PyAny>, name: Option<&Bound<'py, PyA
     let py = obj.py();
     if obj.is_instance_of::<PyType>() || obj.get_type().is(&Runtime::get(py).function_type) {
         return match importable(obj, name)? {
-            Some((module, _)) => Ok(!registry::is_registered(&module)?),
+            // What C code defines cannot travel by value, registered or not.
+            Some((module, _)) => Ok(!registry::is_registered(&module)? || is_made_by_c(obj)?),
             None => Ok(false),
         };
     }
@@ -36,6 +37,18 @@ fn by_reference_under<'py>(obj: &Bound<'py, PyAny>, name: Option<&Bound<'py, PyA
         "cannot check importability of {} instances",
         obj.get_type().name()?.to_string_lossy()
     )))
+}
+
+/// Whether `obj` is a type that C code made, and no program can change.
+fn is_made_by_c(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // `Py_TPFLAGS_HEAPTYPE`, and `Py_TPFLAGS_IMMUTABLETYPE` since 3.10 (CPython's Include/object.h).
+    const HEAPTYPE: u64 = 1 << 9;
+    const IMMUTABLETYPE: u64 = 1 << 8;
+    if !obj.is_instance_of::<PyType>() {
+        return Ok(false);
+    }
+    let flags: u64 = obj.getattr(intern!(obj.py(), "__flags__"))?.extract()?;
+    Ok(flags & HEAPTYPE == 0 || flags & IMMUTABLETYPE != 0)
 }
 
 /// The imported module in which `obj` is found, and the dotted name under which it is found there; None if it is not.
@@ -60,7 +73,7 @@ pub(crate) fn importable<'py>(
     // An object without a name is found nowhere.
     let name = name.unwrap_or_else(|| py.None().into_bound(py));
     let Some(module_name) = module_of(obj, &name)? else { return Ok(None) };
-    if module_name.cast::<PyString>().is_ok_and(|name| name == "__main__") {
+    if is_name_of_main(&module_name) {
         return Ok(None);
     }
     let Some(module) = imported(&module_name)? else { return Ok(None) };
@@ -133,9 +146,56 @@ pub(crate) fn is_locals(part: &Bound<'_, PyString>) -> bool {
 /// Whether a module is the script's, which is another one in every process. The children of `multiprocessing` have it
 /// under a second name.
 pub(crate) fn is_main(module: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let name = module.getattr(intern!(module.py(), "__name__"))?;
-    Ok(name.cast::<PyString>().is_ok_and(|name| name == "__main__" || name == "__mp_main__"))
+    Ok(is_name_of_main(&module.getattr(intern!(module.py(), "__name__"))?))
 }
+
+fn is_name_of_main(name: &Bound<'_, PyAny>) -> bool {
+    name.cast::<PyString>().is_ok_and(|name| name == "__main__" || name == "__mp_main__")
+}
+
+/// The module whose namespace `globals` is, if workers import it.
+pub(crate) fn importable_module_of<'py>(globals: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = globals.py();
+    let Some(name) = globals.get_item(intern!(py, "__name__"))? else { return Ok(None) };
+    if is_name_of_main(&name) || !name.is_instance_of::<PyString>() {
+        return Ok(None);
+    }
+    let Some(module) = imported(&name)? else { return Ok(None) };
+    let own = module.cast::<PyModule>().is_ok_and(|module| module.dict().is(globals));
+    Ok(if own && !registry::is_registered(&module)? { Some(module) } else { None })
+}
+
+/// The name of a module as it travels: the script's is `__main__`, whose second name other processes do not have.
+pub(crate) fn travelling_name(name: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    if is_name_of_main(&name) { intern!(name.py(), "__main__").clone().into_any() } else { name }
+}
+
+/// The function of an importable module that has `function` as its `__wrapped__`, or the one below it: what a decorator
+/// made of it, which is found under its name in its place.
+pub(crate) fn wrapper_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = function.py();
+    let Some(name) = attribute(function, intern!(py, "__qualname__"))? else { return Ok(None) };
+    let Some(module_name) = attribute(function, intern!(py, "__module__"))? else { return Ok(None) };
+    if is_name_of_main(&module_name) {
+        return Ok(None);
+    }
+    let Some(module) = imported(&module_name)? else { return Ok(None) };
+    if registry::is_registered(&module)? {
+        return Ok(None);
+    }
+    let Ok(Some(mut outer)) = find(&module, &name) else { return Ok(None) };
+    for _ in 0..MOST_WRAPPERS {
+        match outer.getattr_opt(intern!(py, "__wrapped__")) {
+            Ok(Some(inner)) if inner.is(function) => return Ok(Some(outer)),
+            Ok(Some(inner)) => outer = inner,
+            _ => break,
+        }
+    }
+    Ok(None)
+}
+
+/// How many decorators around one function are looked through.
+const MOST_WRAPPERS: u32 = 16;
 
 /// Whether `obj` is found under the dotted `name` in its module, and that module is one that workers do not import:
 /// `__main__`, or one that is registered.

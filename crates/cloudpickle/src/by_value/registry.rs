@@ -6,7 +6,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PySet, PyString};
+use pyo3::types::{PyDict, PyModule, PySet, PyString, PyTuple};
 
 use super::lookup::sys_modules;
 use crate::runtime::Runtime;
@@ -32,6 +32,47 @@ pub(crate) fn is_registered_name(py: Python<'_>, name: &str) -> PyResult<bool> {
             None => return Ok(false),
         }
     }
+}
+
+/// The first item of what travels with a function to tell the sources of modules.
+const CARRIED: &str = "cloudpickle.carried_modules";
+
+/// What travels with a function of a registered module: the sources that it may import where it is called. In a list that
+/// upstream leaves alone, as data that says what it is: `("cloudpickle.carried_modules", sources)`.
+pub(crate) fn carried_with<'py>(globals: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let py = globals.py();
+    if Runtime::get(py).state.by_value_modules.bind(py).is_empty() {
+        return Ok(None);
+    }
+    let Some(name) = globals.get_item(intern!(py, "__name__"))? else { return Ok(None) };
+    let Ok(name) = name.cast_into::<PyString>() else { return Ok(None) };
+    if !is_registered_name(py, &name.to_string_lossy())? {
+        return Ok(None);
+    }
+    let is_registered = wrap_pyfunction!(is_registered_module_name, py)?;
+    let sources = carried_modules(py)?.call_method1(intern!(py, "carried_with"), (name, is_registered))?;
+    if sources.is_truthy()? { (intern!(py, CARRIED), sources).into_pyobject(py).map(Some) } else { Ok(None) }
+}
+
+/// Offers the sources that came with a function to the import system, if `element` is what [`carried_with`] wrote.
+pub(crate) fn offer_carried(element: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = element.py();
+    match element.cast_exact::<PyTuple>() {
+        Ok(pair) if pair.len() == 2 && pair.get_item(0)?.cast::<PyString>().is_ok_and(|first| first == CARRIED) => {
+            carried_modules(py)?.call_method1(intern!(py, "offer"), (pair.get_item(1)?,)).map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Imported when it is needed first: it takes the import system apart, which few programs ask for.
+fn carried_modules(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import(intern!(py, CARRIED))
+}
+
+#[pyfunction]
+fn is_registered_module_name(py: Python<'_>, name: &str) -> PyResult<bool> {
+    is_registered_name(py, name)
 }
 
 /// Is this module, or a package that contains it, registered?

@@ -5,21 +5,21 @@ use std::collections::VecDeque;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyModule, PyString};
 use python_objects::set;
 
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
 
-/// The imported submodules of `packages` that code with these `co_names` may be using: those all of whose names below
-/// the package occur in the code.
+/// The imported submodules of `packages` that code with these names may be using: those all of whose names below the
+/// package occur in the code.
 ///
 /// Looked up name by name: walking `sys.modules`, which has thousands of entries, is what made this slow upstream.
 pub(crate) fn imported_submodules<'py>(
-    co_names: &Bound<'py, PyTuple>,
+    names: &Bound<'py, PyList>,
     packages: impl Iterator<Item = Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
-    let py = co_names.py();
+    let py = names.py();
     let found = PyList::empty(py);
     let mut sys_modules = None;
     for package in packages {
@@ -34,11 +34,14 @@ pub(crate) fn imported_submodules<'py>(
             Some(modules) => modules,
             None => sys_modules.insert(lookup::sys_modules(py)?),
         };
-        import_lazy_submodules(&name, co_names)?;
+        import_lazy_submodules(&name, names)?;
         let mut prefixes = VecDeque::from([name.to_str()?.to_owned()]);
         while let Some(prefix) = prefixes.pop_front() {
-            for attribute in co_names.iter_borrowed() {
-                let name = format!("{prefix}.{}", attribute.cast::<PyString>()?.to_str()?);
+            for attribute in names {
+                // Lone surrogates are in no module's name.
+                let attribute = attribute.cast_into::<PyString>()?;
+                let Ok(attribute) = attribute.to_str() else { continue };
+                let name = format!("{prefix}.{attribute}");
                 if let Some(submodule) = get(sys_modules, &name)? {
                     found.append(submodule)?;
                     prefixes.push_back(name);
@@ -51,7 +54,7 @@ pub(crate) fn imported_submodules<'py>(
 
 /// Imports the submodules of a package that are named in a lazy import (PEP 810, Python 3.15) and that the code may be
 /// using. Until then they are in `sys.lazy_modules` only, under their full names.
-fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, co_names: &Bound<'py, PyTuple>) -> PyResult<()> {
+fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, names: &Bound<'py, PyList>) -> PyResult<()> {
     let py = package.py();
     let Some(lazy_modules) = Runtime::get(py).sys.bind(py).getattr_opt(intern!(py, "lazy_modules"))? else {
         return Ok(());
@@ -60,8 +63,7 @@ fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, co_names: &Bound<
     for name in set::items_of(&lazy_modules)? {
         let name = name.cast_into::<PyString>()?;
         let Some(rest) = name.to_str()?.strip_prefix(package).and_then(|rest| rest.strip_prefix('.')) else { continue };
-        if rest.split('.').map(|part| co_names.contains(part)).collect::<PyResult<Vec<_>>>()?.into_iter().all(|yes| yes)
-        {
+        if rest.split('.').map(|part| names.contains(part)).collect::<PyResult<Vec<_>>>()?.into_iter().all(|yes| yes) {
             py.import(&name)?;
         }
     }

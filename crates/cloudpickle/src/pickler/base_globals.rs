@@ -11,7 +11,9 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use python_objects::identity;
 
+use crate::by_value::lookup::travelling_name;
 use crate::reduce::interned;
+use crate::reduce::module::ModuleAttribute;
 
 /// Namespace of origin to the dict that travels in its place.
 ///
@@ -29,12 +31,13 @@ pub(crate) struct BaseGlobals {
 
 struct Travelling {
     origin: Py<PyDict>,
-    base: Py<PyDict>,
+    /// A dict, or a [`ModuleAttribute`], the `__dict__` of a module that travels whole.
+    base: Py<PyAny>,
 }
 
 impl BaseGlobals {
-    /// The dict that travels in place of `globals`: at first only what relative imports inside the function need.
-    pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+    /// What travels in place of `globals`: a dict, at first with only what relative imports inside the function need.
+    pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
         let py = globals.py();
         let address = identity::of(globals);
         if let Some(travelling) = self.lock(py).get(&address) {
@@ -45,17 +48,30 @@ impl BaseGlobals {
             [intern!(py, "__package__"), intern!(py, "__name__"), intern!(py, "__path__"), intern!(py, "__file__")]
         {
             if let Some(value) = globals.get_item(name)? {
-                base.set_item(name, interned(&value)?)?;
+                base.set_item(name, interned(&travelling_name(value))?)?;
             }
         }
+        Ok(self.enter(globals, base.into_any()))
+    }
+
+    /// Lets the namespace of `module`, which travels whole, be the globals of its functions. Those that were written before
+    /// it keep what they have.
+    pub(crate) fn share(&self, module: &Bound<'_, PyAny>, globals: &Bound<'_, PyDict>) -> PyResult<()> {
+        let namespace = ModuleAttribute::of(module, intern!(module.py(), "__dict__").as_any())?;
+        self.enter(globals, namespace);
+        Ok(())
+    }
+
+    fn enter<'py>(&self, globals: &Bound<'py, PyDict>, base: Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+        let py = globals.py();
         let travelling = Travelling { origin: globals.clone().unbind(), base: base.unbind() };
-        let (base, superfluous) = match self.lock(py).entry(address) {
+        let (base, superfluous) = match self.lock(py).entry(identity::of(globals)) {
             Entry::Vacant(entry) => (entry.insert(travelling).base.clone_ref(py), None),
             // Another thread was quicker; all must use the same dict.
             Entry::Occupied(entry) => (entry.get().base.clone_ref(py), Some(travelling)),
         };
         drop(superfluous);
-        Ok(base.into_bound(py))
+        base.into_bound(py)
     }
 
     /// Tells the garbage collector what is held here.

@@ -9,7 +9,7 @@ use pickle_format::{Encoder, FormatError, Opcode, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
+use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
@@ -27,7 +27,7 @@ use super::trail;
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, descriptor, function};
+use crate::reduce::{by_base, class, descriptor, function, module};
 use crate::runtime::Runtime;
 
 /// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
@@ -500,6 +500,8 @@ pub(super) fn native_reduction<'py>(
         class::class_reduction(class)
     } else if let Ok(function) = obj.cast_exact::<PyFunction>() {
         function::function_reduction(function, base_globals)
+    } else if obj.is_instance_of::<PyModule>() {
+        module::module_reduction(obj, base_globals)
     } else {
         Ok(None)
     }

@@ -1,11 +1,15 @@
 //! `dumps`, `dump`, and the native half of the class `Pickler`.
 
+use std::sync::PoisonError;
+
 use pickle_format::Protocol;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+use python_objects::identity;
 
 use super::BaseGlobals;
 use super::engine::{self, Engine, Settings};
@@ -53,12 +57,20 @@ pub(crate) fn dumps<'py>(
     Ok(PyBytes::new(py, engine.encoder.written()))
 }
 
-/// Whether `obj` can be pickled, found out by doing it.
+/// Whether `obj` can be pickled, found out by doing it. Asked again in the course of that, the answer is yes: what refers
+/// to itself does not fail for that.
 ///
 /// # Errors
 /// What is no `Exception`, such as a `KeyboardInterrupt`.
 pub(crate) fn can_be_pickled(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
-    match dumps(obj, None, None, true) {
+    let trials = &Runtime::get(obj.py()).state.trials;
+    let trial = (std::thread::current().id(), identity::of(obj));
+    if !trials.lock().unwrap_or_else(PoisonError::into_inner).insert(trial) {
+        return Ok(true);
+    }
+    let outcome = dumps(obj, None, None, true);
+    trials.lock().unwrap_or_else(PoisonError::into_inner).remove(&trial);
+    match outcome {
         Ok(_) => Ok(true),
         Err(error) if error.is_instance_of::<PyException>(obj.py()) => Ok(false),
         Err(error) => Err(error),

@@ -3,10 +3,11 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 use python_objects::dict;
 
 use super::cell;
+use crate::by_value::registry;
 use crate::runtime::Runtime;
 
 /// A function of this code, with nothing but the cells of its closure and the globals it will share.
@@ -54,14 +55,18 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
     // Collected before anything is set: an attribute's previous value may run code when it goes.
     let mut globals = None;
     let mut closure = None;
+    let mut came_along = None;
     let mut rest = Vec::with_capacity(slots.len());
     for (name, value) in dict::items(&slots)? {
         match name.cast::<PyString>() {
             Ok(name) if name == "__globals__" => globals = Some(value),
             Ok(name) if name == "__closure__" => closure = Some(value),
-            Ok(name) if name == "_cloudpickle_submodules" => {}
+            Ok(name) if name == "_cloudpickle_submodules" => came_along = Some(value),
             _ => rest.push((name, value)),
         }
+    }
+    for element in came_along.iter().filter_map(|list| list.cast::<PyList>().ok()).flatten() {
+        registry::offer_carried(&element)?;
     }
     let globals = globals.ok_or_else(|| PyKeyError::new_err("__globals__"))?;
     let closure = closure.ok_or_else(|| PyKeyError::new_err("__closure__"))?;

@@ -28,6 +28,12 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
     if lookup::by_reference(class)? {
         return Ok(None);
     }
+    // Before 3.10 the type of weak references has no name by which it is found.
+    if class.is(&runtime.weak_reference_type) {
+        let weakref = py.import(intern!(py, "weakref"))?;
+        let getattr = runtime.getattr.bind(py).clone();
+        return Ok(Some(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?)));
+    }
     // A type that says it is in `builtins`, where nobody finds it, may be in `types`.
     if let Some(name) = runtime.builtin_type_name(class)? {
         let builtin_type = Wire::get(py).builtin_type.bind(py).clone().into_any();
@@ -57,7 +63,7 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>
     let type_kwargs = PyDict::new(py);
     let module = intern!(py, "__module__");
     if namespace.contains(module)? {
-        type_kwargs.set_item(module, interned(&class.getattr(module)?)?)?;
+        type_kwargs.set_item(module, interned(&lookup::travelling_name(class.getattr(module)?))?)?;
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;

@@ -1,5 +1,6 @@
 //! Code objects: the bytecode of functions.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyString, PyTuple};
 use python_objects::compat::code::FIELDS;
@@ -21,7 +22,7 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
         let value = obj.getattr(field.cast::<PyString>()?)?;
         args.push(match *name {
             "co_name" => copy_of(&value),
-            "co_filename" => interned(&file_name(value))?,
+            "co_filename" => interned(&file_name(value)?)?,
             "co_names" | "co_varnames" | "co_freevars" | "co_cellvars" => {
                 PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any()
             }
@@ -33,24 +34,38 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
 
 /// The file that the code comes from. What is typed at a prompt or into a notebook has a name that counts the inputs or
 /// holds the number of the process, and would make other bytes of the same function each time.
-fn file_name(name: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
-    let lasting = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()).and_then(lasting_file_name);
-    match lasting {
-        Some(lasting) => PyString::new(name.py(), lasting).into_any(),
-        None => name,
+fn file_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+    let py = name.py();
+    let Some(lasting) = name.cast_exact::<PyString>().ok().and_then(|name| lasting_file_name(name.to_str().ok()?))
+    else {
+        return Ok(name);
+    };
+    let lasting = PyString::new(py, &lasting).into_any();
+    // Where the code was typed, and may come back to, tracebacks go on to show its lines.
+    let lines = py.import(intern!(py, "linecache"))?.getattr(intern!(py, "cache"))?;
+    if let Ok(known) = lines.get_item(&name) {
+        lines.set_item(&lasting, known)?;
     }
+    Ok(lasting)
 }
 
-/// What stands for a file name that does not last; None for one that does.
-fn lasting_file_name(name: &str) -> Option<&'static str> {
-    // `<stdin-4>` and `<python-input-4>` of the interactive interpreter since 3.13, `<ipython-input-4-0123abcd>` of older
-    // IPythons, and the files that ipykernel says its cells are in.
-    const PROMPTS: [(&str, &str); 3] =
-        [("<stdin-", "<stdin>"), ("<python-input-", "<python-input>"), ("<ipython-input-", "<ipython-input>")];
-    let prompt = PROMPTS.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, lasting)| *lasting);
-    prompt.or_else(|| {
-        let folder = name.rsplit(['/', '\\']).nth(1)?;
-        let process = folder.strip_prefix("ipykernel_")?;
-        (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())).then_some("<ipython-input>")
-    })
+/// What stands for a file name that does not last; None for one that does. Notebooks name their cells by a digest of the
+/// contents as well, which is kept.
+fn lasting_file_name(name: &str) -> Option<String> {
+    // Of the interactive interpreter since 3.13.
+    for (counted, lasting) in [("<stdin-", "<stdin>"), ("<python-input-", "<python-input>")] {
+        if name.starts_with(counted) {
+            return Some(lasting.to_owned());
+        }
+    }
+    // `<ipython-input-4-0123abcd>`
+    if let Some(counted) = name.strip_prefix("<ipython-input-") {
+        return counted.split_once('-').map(|(_, digest)| format!("<ipython-input-{digest}"));
+    }
+    // `/tmp/ipykernel_1234/5678.py`
+    let mut parts = name.rsplit(['/', '\\']);
+    let digest = parts.next()?.strip_suffix(".py")?;
+    let process = parts.next()?.strip_prefix("ipykernel_")?;
+    (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| format!("<ipython-input-{digest}>"))
 }

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyType};
 use super::class::{class_state, namespace};
 use super::interned;
 use super::reduction::Reduction;
-use crate::by_value::class_tracker;
+use crate::by_value::{class_tracker, lookup};
 use crate::rebuild::Wire;
 
 /// `_make_skeleton_enum(bases, name, qualname, members, module, id, extra)`, then `_class_setstate`.
@@ -27,7 +27,7 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduct
         interned(&class.getattr(intern!(py, "__name__"))?)?,
         class.getattr(intern!(py, "__qualname__"))?,
         &members,
-        interned(&class.getattr(intern!(py, "__module__"))?)?,
+        interned(&lookup::travelling_name(class.getattr(intern!(py, "__module__"))?))?,
         class_tracker::tracker(py).tracker_id(class)?,
         py.None(),
     );

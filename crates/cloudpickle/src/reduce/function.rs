@@ -3,14 +3,16 @@
 use pyo3::exceptions::PyKeyError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCode, PyDict, PyFunction, PyList, PyString, PyTuple};
+use pyo3::types::{
+    PyCFunction, PyCode, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple, PyType,
+};
 use python_objects::dict;
 
-use super::module::imported;
+use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
 use super::{annotations, copy_of, interned};
-use crate::by_value::{code_globals, lookup, submodules};
-use crate::pickler::BaseGlobals;
+use crate::by_value::{code_globals, lookup, registry, submodules};
+use crate::pickler::{BaseGlobals, can_be_pickled};
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -31,6 +33,10 @@ pub(crate) fn function_reduction<'py>(
     let py = function.py();
     if !function.getattr(intern!(py, "__code__"))?.is_instance_of::<PyCode>() {
         return builtin_function_reduction(function).map(Some);
+    }
+    if let Some(wrapper) = lookup::wrapper_of(function)? {
+        let getattr = Runtime::get(py).getattr.bind(py).clone();
+        return Ok(Some(Reduction::call(getattr, (wrapper, intern!(py, "__wrapped__")).into_pyobject(py)?)));
     }
     let parts = FunctionParts::of(function)?;
     let wire = Wire::get(py);
@@ -104,7 +110,7 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
         slots.set_item(name, function.getattr(name)?)?;
     }
     let module = intern!(py, "__module__");
-    slots.set_item(module, interned(&function.getattr(module)?)?)?;
+    slots.set_item(module, interned(&lookup::travelling_name(function.getattr(module)?))?)?;
     let doc = intern!(py, "__doc__");
     slots.set_item(doc, function.getattr(doc)?)?;
     annotations::of_function(function, &slots)?;
@@ -112,6 +118,9 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     slots.set_item(intern!(py, "__closure__"), py.None())?;
     let globals = used_globals(function, parts)?;
     let submodules = used_submodules(parts, &globals)?;
+    if let Some(carried) = registry::carried_with(&parts.globals)? {
+        submodules.append(carried)?;
+    }
     slots.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
     slots.set_item(intern!(py, "__globals__"), globals)?;
 
@@ -126,8 +135,13 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
 /// Of the function's globals, those that its code names, and those that its annotations name in text.
 fn used_globals<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
     let used = PyDict::new(parts.code.py());
+    let module = lookup::importable_module_of(&parts.globals)?;
     for name in code_globals::global_names(&parts.code)?.keys() {
         if let Some(value) = global(&parts.globals, &name)? {
+            let value = match &module {
+                Some(module) if !travels(&value)? => ModuleAttribute::of(module, &name)?,
+                _ => value,
+            };
             used.set_item(name, value)?;
         }
     }
@@ -139,6 +153,21 @@ fn used_globals<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'p
         }
     }
     Ok(used)
+}
+
+/// Whether a global of an importable module travels by value. One that cannot is referred to in that module: a worker that
+/// has the module has the global too.
+fn travels(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    // What is a reference anyway, or has nothing in it, is not worth a trial.
+    let plain = value.is_none()
+        || value.is_instance_of::<PyType>()
+        || value.is_instance_of::<PyModule>()
+        || value.is_instance_of::<PyFunction>()
+        || value.is_instance_of::<PyCFunction>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>();
+    Ok(plain || can_be_pickled(value)?)
 }
 
 /// A global as the interpreter finds it: where the namespace is of a subclass of dict, by its `__getitem__`; imported
@@ -158,9 +187,8 @@ fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResu
 /// The submodules that the code reaches through a package among its globals and closure variables. Being pickled is their
 /// whole purpose: they are imported where the function is loaded.
 fn used_submodules<'py>(parts: &FunctionParts<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
-    let py = parts.code.py();
-    let co_names = parts.code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
+    let names = code_globals::names_of_submodules(&parts.code)?;
     let closure_values = parts.closure.iter().flatten().map(|cell| contents(&cell)).collect::<PyResult<Vec<_>>>()?;
     let closure_values = closure_values.into_iter().flatten();
-    submodules::imported_submodules(&co_names, globals.values().into_iter().chain(closure_values))
+    submodules::imported_submodules(&names, globals.values().into_iter().chain(closure_values))
 }

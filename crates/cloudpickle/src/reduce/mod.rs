@@ -13,7 +13,7 @@ mod file;
 pub(crate) mod function;
 mod logger;
 mod method;
-mod module;
+pub(crate) mod module;
 pub(crate) mod reduction;
 pub(crate) mod singleton;
 mod typing;
@@ -95,6 +95,9 @@ pub(crate) fn by_base<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
     }
     if ty.is_subclass(runtime.property_type.bind(py))? {
         return descriptor::property_subclass_reduce(obj).map(Some);
+    }
+    if ty.is_subclass(runtime.module_type.bind(py))? {
+        return module::module_reduce(obj).map(Some);
     }
     if ty.is_subclass(runtime.text_file_type.bind(py))? {
         return file::file_reduce(obj).map(Some);
