@@ -1,12 +1,16 @@
 //! Classes: made empty first, so that a class can refer to itself, and given their attributes once they are memoized.
 
+use std::collections::HashSet;
+
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use python_objects::dict;
 
-use crate::by_value::class_tracker::tracker;
+use super::enumeration;
+use crate::by_value::class_tracker::{Arrival, tracker};
+use crate::by_value::definition;
 use crate::runtime::Runtime;
 
 /// The class known under an id; if it is not known yet, a class with this name and these bases, without attributes.
@@ -89,14 +93,55 @@ fn new_class<'py>(
 
 /// Gives a class its attributes, and returns it.
 ///
-/// The state is a pair: a dict of attributes, and a dict that nothing is read from. In the first, `_abc_impl` is the
-/// list of the classes that were registered with an abstract base class; each is registered again.
+/// The state is a pair: a dict of attributes, and a dict of what upstream does not read, which tells what was edited
+/// since the class last arrived, and what the members of an enumeration have. In the first, `_abc_impl` is the list of
+/// the classes that were registered with an abstract base class; each is registered again.
+///
+/// A class that this process has already keeps its attributes, except those that were edited where it comes from.
 #[pyfunction]
 #[pyo3(name = "_class_setstate")]
 pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let (attributes, _) = super::state_pair(state)?;
-    set_attributes(&obj, &attributes)?;
+    let (attributes, more) = super::state_pair(state)?;
+    let fingerprints = more.get_item(intern!(obj.py(), "definition"))?;
+    let definition = fingerprints
+        .and_then(|fingerprints| definition::from_bytes(&attributes, fingerprints.cast::<PyBytes>().ok()?.as_bytes()));
+    match tracker(obj.py()).note_arrival(&obj, definition) {
+        Arrival::Home => {}
+        Arrival::Unknown => {
+            set_attributes(&obj, &attributes)?;
+            enumeration::set_members_state(&obj, &more)?;
+        }
+        Arrival::Known { edited, gone } => edit(&obj, &attributes, &edited, &gone)?,
+    }
     Ok(obj)
+}
+
+/// Brings a class up to date: sets the attributes that were edited, and deletes those that are gone.
+fn edit<'py>(
+    class: &Bound<'py, PyAny>,
+    attributes: &Bound<'py, PyDict>,
+    edited: &HashSet<u64>,
+    gone: &HashSet<u64>,
+) -> PyResult<()> {
+    let py = class.py();
+    if !gone.is_empty() {
+        let namespace = class.getattr(intern!(py, "__dict__"))?.cast_into::<PyMappingProxy>()?;
+        for name in namespace.keys()? {
+            if gone.contains(&definition::name_number(&name)) {
+                class.delattr(name.cast_into::<PyString>()?)?;
+            }
+        }
+    }
+    if edited.is_empty() {
+        return Ok(());
+    }
+    let changed = PyDict::new(py);
+    for (name, value) in attributes {
+        if edited.contains(&definition::name_number(&name)) {
+            changed.set_item(name, value)?;
+        }
+    }
+    set_attributes(class, &changed)
 }
 
 /// Gives a class its attributes, and returns it: the form in which cloudpickle 0.x and 1.x wrote classes.
