@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyCFunction, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use python_objects::dict;
 
 use super::enumeration;
 use crate::by_value::class_tracker::{Arrival, tracker};
 use crate::by_value::definition;
+use crate::reduce::making;
 use crate::runtime::Runtime;
 
 /// The class known under an id; if it is not known yet, a class with this name and these bases, without attributes.
@@ -72,23 +73,116 @@ fn new_class<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = name.py();
     let type_type = py.get_type::<PyType>();
+    let runtime = Runtime::get(py);
+    let resolved = runtime.resolve_bases.bind(py).call1((bases,))?.cast_into::<PyTuple>()?;
+    let of_bases = making::bases_need_keywords(&resolved)?;
+    if of_bases || making::metaclass_needs_keywords(metaclass)? {
+        if !resolved.is(bases) {
+            attributes.set_item(intern!(py, "__orig_bases__"), bases)?;
+        }
+        return class_without_hooks(metaclass.cast()?, name, &resolved, attributes, of_bases);
+    }
     // Classes of type `type` only: there is nothing to resolve and nothing to prepare.
     if metaclass.is(&type_type)
         && bases.cast_exact::<PyTuple>().is_ok_and(|bases| bases.iter().all(|base| base.get_type().is(&type_type)))
     {
         return type_type.call1((name, bases, attributes));
     }
-    let runtime = Runtime::get(py);
-    let resolved = runtime.resolve_bases.bind(py).call1((bases,))?;
+    // A class statement without bases has `object` for a base when it is done, and none before.
+    let only_object = resolved.len() == 1 && resolved.get_item(0)?.is(py.get_type::<PyAny>());
+    let resolved = if only_object { PyTuple::empty(py) } else { resolved };
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "metaclass"), metaclass)?;
     let (metaclass, namespace, keywords): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyDict>) =
         runtime.prepare_class.bind(py).call1((name, &resolved, keywords))?.extract()?;
     namespace.call_method1(intern!(py, "update"), (attributes,))?;
-    if !resolved.is(bases) {
+    if !only_object && !resolved.is(bases) {
         namespace.set_item(intern!(py, "__orig_bases__"), bases)?;
     }
     metaclass.call((name, resolved, namespace), Some(&keywords))
+}
+
+/// Makes a class without a call of its metaclass's own methods, which need keywords that nobody recorded. If those of
+/// `__init_subclass__` are missing too, that is not called either: for as long as the class is being made, it has a first
+/// base whose `__init_subclass__` does nothing.
+fn class_without_hooks<'py>(
+    metaclass: &Bound<'py, PyType>,
+    name: &Bound<'py, PyAny>,
+    bases: &Bound<'py, PyTuple>,
+    attributes: Bound<'py, PyDict>,
+    of_bases: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    let make = making::undemanding_metaclass(metaclass)?.getattr(intern!(py, "__new__"))?;
+    if !of_bases {
+        return make.call1((metaclass, name, bases, attributes));
+    }
+    let first = silent_base(bases)?;
+    let with_first = PyTuple::new(py, [first])?.as_sequence().concat(bases.as_sequence())?.to_tuple()?;
+    let class = make.call1((metaclass, name, with_first, attributes))?;
+    let type_type = py.get_type::<PyType>();
+    type_type.call_method1(intern!(py, "__setattr__"), (&class, intern!(py, "__bases__"), bases))?;
+    Ok(class)
+}
+
+/// A class whose `__init_subclass__` does nothing, and whose instances are laid out like those of the first of `bases`,
+/// which is to take its place.
+fn silent_base<'py>(bases: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let py = bases.py();
+    let mut like = bases.get_item(0)?;
+    let mut below = like.getattr(intern!(py, "__base__"))?;
+    while !below.is_none() && layout_of(&like)? == layout_of(&below)? {
+        like = below;
+        below = like.getattr(intern!(py, "__base__"))?;
+    }
+    // Where items follow the instance, as in a tuple, no other class has the same layout; the base counts then, and not
+    // the silent one.
+    if !like.getattr(intern!(py, "__itemsize__"))?.eq(0)? {
+        like = py.get_type::<PyAny>().into_any();
+        below = py.None().into_bound(py);
+    }
+    let namespace = PyDict::new(py);
+    let nothing = PyCFunction::new_closure(py, None, None, |_, _| ())?;
+    let silent = Runtime::get(py).staticmethod_type.bind(py).call1((nothing,))?;
+    namespace.set_item(intern!(py, "__init_subclass__"), silent)?;
+    let adds = |offset: &Bound<'py, PyString>| -> PyResult<bool> {
+        Ok(!below.is_none() && !like.getattr(offset)?.eq(below.getattr(offset)?)?)
+    };
+    // Without `__slots__` a class adds both where it can.
+    let weakref = intern!(py, "__weakrefoffset__");
+    let slots = match (adds(intern!(py, "__dictoffset__"))?, adds(weakref)?) {
+        (true, false) if !below.getattr(weakref)?.eq(0)? => None,
+        (true, true) => None,
+        (true, false) => Some(PyTuple::new(py, ["__dict__"])?),
+        (false, true) => Some(PyTuple::new(py, ["__weakref__"])?),
+        (false, false) => Some(PyTuple::empty(py)),
+    };
+    if let Some(slots) = slots {
+        namespace.set_item(intern!(py, "__slots__"), slots)?;
+    }
+    // `Generic` would ask for parameters.
+    namespace.set_item(intern!(py, "__orig_bases__"), PyTuple::empty(py))?;
+    let below = if below.is_none() { like } else { below };
+    let name = PyString::new(py, "silent").into_any();
+    let metaclass = below.get_type();
+    let bases = PyTuple::new(py, [below])?;
+    let of_bases = making::bases_need_keywords(&bases)?;
+    class_without_hooks(&metaclass, &name, &bases, namespace, of_bases)
+}
+
+/// What Python compares of two classes to tell whether one may take the other's place.
+fn layout_of(class: &Bound<'_, PyAny>) -> PyResult<[i64; 5]> {
+    let py = class.py();
+    let number = |name: &Bound<'_, PyString>| class.getattr(name)?.extract::<i64>();
+    // Whether the garbage collector looks at the instances.
+    const HAVE_GC: i64 = 1 << 14;
+    Ok([
+        number(intern!(py, "__basicsize__"))?,
+        number(intern!(py, "__itemsize__"))?,
+        number(intern!(py, "__dictoffset__"))?,
+        number(intern!(py, "__weakrefoffset__"))?,
+        number(intern!(py, "__flags__"))? & HAVE_GC,
+    ])
 }
 
 /// Gives a class its attributes, and returns it.
@@ -157,6 +251,15 @@ pub(crate) fn rehydrate_skeleton_class<'py>(
 
 fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict>) -> PyResult<()> {
     let py = class.py();
+    // What it was made from it has already. The rest is set as it was, not as the metaclass would have it.
+    let namespace = class.getattr(intern!(py, "__dict__"))?;
+    let is_there = |name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>| {
+        Ok::<_, PyErr>(namespace.contains(name)? && namespace.get_item(name)?.is(value))
+    };
+    let type_type = py.get_type::<PyType>();
+    let set = |name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>| {
+        type_type.call_method1(intern!(py, "__setattr__"), (class, name, value)).map(|_| ())
+    };
     let mut first_line = None;
     let mut registered = None;
     // Of one moment: a metaclass's `__setattr__` may do anything.
@@ -171,11 +274,13 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
             if name == "__annotations__" {
                 super::intern_keys(&value)?;
             }
-            class.setattr(name, value)?;
+            if !is_there(&name, &value)? {
+                set(&name, &value)?;
+            }
         }
     }
     if let Some((name, line)) = first_line {
-        class.setattr(name, line)?;
+        set(&name, &line)?;
     }
     if let Some(registered) = registered.filter(|registered| !registered.is_none()) {
         for subclass in registered.try_iter()? {

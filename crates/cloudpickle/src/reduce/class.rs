@@ -7,7 +7,7 @@ use python_objects::dict;
 
 use super::builtin_type::builtin_type_reduction;
 use super::reduction::Reduction;
-use super::{annotations, copy_of, enumeration, interned, interned_names, view};
+use super::{annotations, copy_of, enumeration, interned, interned_names, making, view};
 use crate::by_value::{class_tracker, definition, lookup};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -15,7 +15,8 @@ use crate::runtime::Runtime;
 /// How `class` travels: `None` if as a global, which is for `save_global` to write.
 ///
 /// By value it is `_make_skeleton_class(...)`, or `_make_skeleton_enum(...)`, then `_class_setstate(class, state)`: an
-/// empty class is made first, so that its methods may refer to it.
+/// empty class is made first, so that its methods may refer to it. Where code of a program runs when it is made, it is
+/// made from all its attributes ([`making`]).
 pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Reduction<'py>>> {
     let py = class.py();
     let runtime = Runtime::get(py);
@@ -38,6 +39,7 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
     let wire = Wire::get(py);
     let namespace = namespace(class)?;
     let (args, state, more) = (skeleton_args(class, &namespace)?, class_state(class, &namespace)?, PyDict::new(py));
+    making::add_attributes(class, &namespace, &state, &args)?;
     add_definition(class, &state, &more)?;
     Ok(Some(Reduction {
         callable: wire.make_skeleton_class.bind(py).clone().into_any(),

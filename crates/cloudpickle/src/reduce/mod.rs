@@ -14,6 +14,7 @@ pub(crate) mod exception;
 mod file;
 pub(crate) mod function;
 mod logger;
+pub(crate) mod making;
 mod method;
 mod module;
 pub(crate) mod reduction;
