@@ -46,6 +46,11 @@ pub(crate) fn fingerprints(state: &Bound<'_, PyDict>, identities: &mut Vec<usize
     state.iter().map(|(_, value)| Walk::new(identities).fingerprint(&value, 0)).collect()
 }
 
+/// The fingerprint of one attribute; of no use for what is told apart by identity.
+pub(crate) fn fingerprint(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    Walk::new(&mut Vec::new()).fingerprint(value, 0)
+}
+
 /// The fingerprints as they travel: eight bytes each.
 pub(crate) fn to_bytes<'py>(py: Python<'py>, fingerprints: &[u64]) -> Bound<'py, PyBytes> {
     PyBytes::new(py, &fingerprints.iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<_>>())

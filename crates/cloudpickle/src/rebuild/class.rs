@@ -10,7 +10,7 @@ use python_objects::dict;
 
 use super::enumeration;
 use crate::by_value::class_tracker::{Arrival, tracker};
-use crate::by_value::definition;
+use crate::by_value::definition::{self, Definition};
 use crate::reduce::making;
 use crate::runtime::Runtime;
 
@@ -199,43 +199,55 @@ pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyA
     let fingerprints = more.get_item(intern!(obj.py(), "definition"))?;
     let definition = fingerprints
         .and_then(|fingerprints| definition::from_bytes(&attributes, fingerprints.cast::<PyBytes>().ok()?.as_bytes()));
-    match tracker(obj.py()).note_arrival(&obj, definition) {
+    match tracker(obj.py()).note_arrival(&obj, definition.clone()) {
         Arrival::Home => {}
         Arrival::Unknown => {
             set_attributes(&obj, &attributes)?;
             enumeration::set_members_state(&obj, &more)?;
         }
-        Arrival::Known { edited, gone } => edit(&obj, &attributes, &edited, &gone)?,
+        Arrival::Known { edited, gone } => {
+            edit(&obj, &attributes, &edited, &gone, &definition.unwrap_or_default())?;
+        }
     }
     Ok(obj)
 }
 
 /// Brings a class up to date: sets the attributes that were edited, and deletes those that are gone.
+///
+/// A method that is still what it was when it arrived is replaced by the one that arrived, which is the same: so methods
+/// go on to share globals and constants with the classes and functions they came with, and the class is written as it is
+/// where it comes from.
 fn edit<'py>(
     class: &Bound<'py, PyAny>,
     attributes: &Bound<'py, PyDict>,
     edited: &HashSet<u64>,
     gone: &HashSet<u64>,
+    arrived: &Definition,
 ) -> PyResult<()> {
     let py = class.py();
+    let namespace = class.getattr(intern!(py, "__dict__"))?.cast_into::<PyMappingProxy>()?;
     if !gone.is_empty() {
-        let namespace = class.getattr(intern!(py, "__dict__"))?.cast_into::<PyMappingProxy>()?;
         for name in namespace.keys()? {
             if gone.contains(&definition::name_number(&name)) {
                 class.delattr(name.cast_into::<PyString>()?)?;
             }
         }
     }
-    if edited.is_empty() {
-        return Ok(());
-    }
-    let changed = PyDict::new(py);
-    for (name, value) in attributes {
-        if edited.contains(&definition::name_number(&name)) {
-            changed.set_item(name, value)?;
+    let to_set = PyDict::new(py);
+    for (name, value) in dict::items(attributes)? {
+        let number = definition::name_number(&name);
+        let replaced = || -> PyResult<bool> {
+            if !making::is_method(&value)? || !namespace.contains(&name)? {
+                return Ok(false);
+            }
+            let present = definition::fingerprint(&namespace.get_item(&name)?)?;
+            Ok(arrived.get(&number) == Some(&present))
+        };
+        if edited.contains(&number) || replaced()? {
+            to_set.set_item(&name, &value)?;
         }
     }
-    set_attributes(class, &changed)
+    set_attributes(class, &to_set)
 }
 
 /// Gives a class its attributes, and returns it: the form in which cloudpickle 0.x and 1.x wrote classes.

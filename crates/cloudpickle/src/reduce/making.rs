@@ -128,6 +128,11 @@ pub(crate) fn postponable<'py>(
     Ok(Some(found))
 }
 
+/// Whether an attribute of a class is a function, or a descriptor made of functions.
+pub(crate) fn is_method(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(!functions_of(value)?.is_empty())
+}
+
 /// The functions that an attribute of a class consists of.
 fn functions_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let py = value.py();
