@@ -33,6 +33,7 @@ __all__ = [
     "_context_var_reduce",
     "_count_tracked_classes",
     "_dataclass_field_base_reduce",
+    "_dataclass_sentinel_reduce",
     "_decompose_typevar",
     "_default_dispatch_table",
     "_dict_items_reduce",
@@ -72,6 +73,7 @@ __all__ = [
     "_memoryview_reduce",
     "_method_reduce",
     "_module_reduce",
+    "_new_type_reduce",
     "_odict_items_reduce",
     "_odict_keys_reduce",
     "_odict_values_reduce",
@@ -81,6 +83,10 @@ __all__ = [
     "_root_logger_reduce",
     "_set_reducer_override",
     "_should_pickle_by_reference",
+    "_token_missing_reduce",
+    "_type_alias_reduce",
+    "_type_parameter_part_reduce",
+    "_type_parameter_reduce",
     "_typevar_reduce",
     "_weak_dictionary_reduce",
     "_weak_reference_reduce",
@@ -211,13 +217,19 @@ def _weak_dictionary_reduce(obj: WeakKeyDictionary[Any, Any] | WeakValueDictiona
 def _weak_reference_reduce(obj: ReferenceType[Any]) -> _Call: ...
 def _context_var_reduce(obj: ContextVar[Any]) -> _Call: ...
 def _logger_reduce(obj: Any) -> _Call: ...
+def _token_missing_reduce(obj: Any) -> _Call: ...
+def _type_parameter_part_reduce(obj: Any) -> _Call: ...
 def _root_logger_reduce(obj: Any) -> _Call: ...
 def _file_reduce(obj: TextIOWrapper) -> _Call: ...
 
 # A string, the name of a global, where the object can be imported.
 def _typevar_reduce(obj: Any) -> str | _Call: ...
 def _decompose_typevar(obj: Any) -> tuple[str, Any, tuple[Any, ...], bool, bool, str]: ...
+def _type_parameter_reduce(obj: Any) -> str | _Call: ...
+def _new_type_reduce(obj: Any) -> str | _Call: ...
+def _type_alias_reduce(obj: Any) -> str | _Call: ...
 def _dataclass_field_base_reduce(obj: Any) -> str | _Call: ...
+def _dataclass_sentinel_reduce(obj: Any) -> str | _Call: ...
 
 # --- Arguments to object: crates/cloudpickle/src/rebuild
 

@@ -150,7 +150,8 @@ def test_class_that_changes_while_it_is_walked():
         loaded = pickle.loads(cloudpickle.dumps(Changing))
     except RuntimeError:
         return
-    assert loaded.first == "reduced" and loaded.last == 1
+    # It is at home here, so that loading leaves it alone.
+    assert loaded is Changing and loaded.last == 1
 
 
 def test_modules_that_change_during_a_dump():

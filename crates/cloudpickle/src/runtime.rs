@@ -147,6 +147,10 @@ looked_up! {
     dataclasses: PyModule = "dataclasses";
     /// The type of those sentinels.
     field_sentinel_type: PyType = "dataclasses" . "_FIELD_BASE";
+    /// `contextvars.Token`.
+    token_type: PyType = "contextvars" . "Token";
+    /// Has names for the types of iterators and views.
+    collections_abc: PyModule = "_collections_abc";
     /// `type`.
     type_type: PyType = "builtins" . "type";
     /// `dict`.
@@ -155,6 +159,10 @@ looked_up! {
     code_type: PyType = "types" . "CodeType";
     /// `enum.Enum`.
     enum_type: PyType = "enum" . "Enum";
+    /// `enum.Flag`.
+    flag_type: PyType = "enum" . "Flag";
+    /// `copyreg._slotnames`: the names of all slots that instances of a class have.
+    slot_names: PyAny = "copyreg" . "_slotnames";
     /// The metaclass of abstract base classes.
     abc_meta: PyType = "abc" . "ABCMeta";
     /// What an abstract base class has registered and cached.
@@ -194,6 +202,14 @@ pub(crate) struct State {
     pub(crate) ordered_dict_values_type: Py<PyType>,
     /// The type of an `OrderedDict`'s `items()`.
     pub(crate) ordered_dict_items_type: Py<PyType>,
+    /// The type of `dataclasses.MISSING`.
+    pub(crate) missing_type: Py<PyType>,
+    /// The type of the default that `__init__` of a dataclass has for a field with a factory.
+    pub(crate) default_factory_sentinel_type: Py<PyType>,
+    /// The type of `dataclasses.KW_ONLY` (Python 3.10), or of `MISSING`.
+    pub(crate) kw_only_type: Py<PyType>,
+    /// The type of `contextvars.Token.MISSING`.
+    pub(crate) token_missing_type: Py<PyType>,
     /// What `_make_cell` and `_get_cell_contents` take for "no value".
     pub(crate) empty_cell_value: Py<EmptyCellValue>,
     /// Type to reducer: `Pickler._dispatch_table`, which users may extend.
@@ -218,6 +234,10 @@ impl State {
         let ordered_dict = py.import("collections")?.getattr("OrderedDict")?.call0()?;
         let reducers = PyDict::new(py);
         let type_of_view = |method: &str| Ok::<_, PyErr>(ordered_dict.call_method0(method)?.get_type().unbind());
+        let dataclasses = py.import("dataclasses")?;
+        let missing = dataclasses.getattr("MISSING")?;
+        let kw_only = dataclasses.getattr_opt("KW_ONLY")?;
+        let token_missing = py.import("contextvars")?.getattr("Token")?.getattr("MISSING")?;
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
@@ -226,6 +246,10 @@ impl State {
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,
             ordered_dict_items_type: type_of_view("items")?,
+            missing_type: missing.get_type().unbind(),
+            default_factory_sentinel_type: dataclasses.getattr("_HAS_DEFAULT_FACTORY")?.get_type().unbind(),
+            kw_only_type: kw_only.unwrap_or(missing).get_type().unbind(),
+            token_missing_type: token_missing.get_type().unbind(),
             empty_cell_value: Py::new(py, EmptyCellValue)?,
             dispatch_table: py
                 .import("collections")?

@@ -11,7 +11,8 @@
 //! Weak references are made, followed and dropped outside; what a table no longer needs is carried out of the lock
 //! first. A thread that waits for the lock is detached from the interpreter meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
 use python_objects::identity;
 
+use super::definition::Definition;
 use crate::runtime::Runtime;
 
 /// How many entries a table may have before the first search for dead ones.
@@ -39,6 +41,31 @@ struct Tables {
 struct Tracked {
     class: Py<PyWeakref>,
     id: Py<PyString>,
+    /// The process that gave the class its id, if it did not arrive with one. A forked child is another process.
+    home: Option<u32>,
+    /// What is told apart by identity in the class's fingerprints.
+    identities: Vec<usize>,
+    /// The definition that was last sent from here.
+    sent: Option<Definition>,
+    /// The definition that was last applied here.
+    applied: Option<Definition>,
+}
+
+impl Tracked {
+    fn new(class: Py<PyWeakref>, id: Py<PyString>, home: Option<u32>) -> Self {
+        Self { class, id, home, identities: Vec::new(), sent: None, applied: None }
+    }
+}
+
+/// What to do with a definition of a class that arrived.
+pub(crate) enum Arrival {
+    /// Everything is to be set.
+    Unknown,
+    /// Nothing is to be set: the class is at home here.
+    Home,
+    /// The class is known. Of its attributes, by the numbers of their names, only those that were edited are to be set,
+    /// and those that are gone deleted.
+    Known { edited: HashSet<u64>, gone: HashSet<u64> },
 }
 
 /// What is stored where something is about to be written: the writer's view must still hold when it writes.
@@ -83,7 +110,7 @@ impl ClassTracker {
             let reference = weak_reference(class)?;
             let id = fresh_id(py)?;
             let key = id.to_str()?.to_owned();
-            let tracked = Tracked { class: reference.clone_ref(py), id: id.clone().unbind() };
+            let tracked = Tracked::new(reference.clone_ref(py), id.clone().unbind(), Some(process::id()));
 
             let mut tables = self.lock(py);
             if !seen.still_holds(tables.by_address.get(&address).map(|entry| &entry.class)) {
@@ -128,10 +155,14 @@ impl ClassTracker {
                 Some(reference) => (reference.bind(py).upgrade(), Seen::Reference(reference)),
                 None => (None, Seen::Nothing),
             };
+            // Known under its address too, unless it goes by several ids. What is remembered of it there stays.
+            if let Some(known) = known.as_ref().filter(|known| self.knows(known)) {
+                return Ok(known.clone());
+            }
             let class = known.unwrap_or_else(|| class.clone());
             let reference = weak_reference(&class)?;
             let key = key.to_owned();
-            let tracked = Tracked { class: reference.clone_ref(py), id: id.clone().unbind() };
+            let tracked = Tracked::new(reference.clone_ref(py), id.clone().unbind(), None);
 
             let mut tables = self.lock(py);
             if !seen.still_holds(tables.by_id.get(&key)) {
@@ -147,6 +178,53 @@ impl ClassTracker {
             self.sweep_when_due(py);
             return Ok(class);
         }
+    }
+
+    /// What was told apart by identity in the class so far; to be given back with [`Self::note_sent`].
+    pub(crate) fn identities(&self, class: &Bound<'_, PyAny>) -> Vec<usize> {
+        self.entry(class, |entry| entry.identities.clone()).unwrap_or_default()
+    }
+
+    /// Remembers the definition with which a class leaves this process.
+    pub(crate) fn note_sent(&self, class: &Bound<'_, PyAny>, definition: Definition, identities: Vec<usize>) {
+        self.entry(class, |entry| {
+            entry.sent = Some(definition);
+            entry.identities = identities;
+        });
+    }
+
+    /// Remembers the definition with which a class arrived, and says what to do with it. Pickles of upstream have none.
+    pub(crate) fn note_arrival(&self, class: &Bound<'_, PyAny>, definition: Option<Definition>) -> Arrival {
+        self.entry(class, |entry| {
+            if entry.home == Some(process::id()) {
+                return Arrival::Home;
+            }
+            let Some(definition) = definition else { return Arrival::Unknown };
+            if entry.applied.is_none() && entry.sent.is_none() {
+                entry.applied = Some(definition);
+                return Arrival::Unknown;
+            }
+            let is_known = |(name, value): (&u64, &u64)| {
+                [&entry.applied, &entry.sent].into_iter().flatten().any(|known| known.get(name) == Some(value))
+            };
+            let edited = definition.iter().filter(|entry| !is_known(*entry)).map(|(name, _)| *name).collect();
+            let gone = entry.applied.iter().flat_map(HashMap::keys);
+            let gone = gone.filter(|name| !definition.contains_key(name)).copied().collect();
+            entry.applied = Some(definition);
+            Arrival::Known { edited, gone }
+        })
+        .unwrap_or(Arrival::Unknown)
+    }
+
+    /// What `with` makes of the entry of `class`, if it has one. `with` runs under the lock, and no Python code in it.
+    fn entry<T>(&self, class: &Bound<'_, PyAny>, with: impl FnOnce(&mut Tracked) -> T) -> Option<T> {
+        let py = class.py();
+        let address = identity::of(class);
+        let reference = self.lock(py).by_address.get(&address).map(|entry| entry.class.clone_ref(py))?;
+        if !leads_to(reference.bind(py), class) {
+            return None;
+        }
+        self.lock(py).by_address.get_mut(&address).map(with)
     }
 
     /// Drops the entries of dead classes when the tables have doubled since the last time: constant cost per class.

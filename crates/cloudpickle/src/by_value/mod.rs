@@ -4,9 +4,11 @@
 //! - [`registry`]: the modules whose functions and classes the user wants to travel whole all the same.
 //! - [`code_globals`], [`submodules`]: what the code of a function that travels whole refers to.
 //! - [`class_tracker`]: a class that travels by value several times stays one class.
+//! - [`definition`]: what of such a class was edited since it last travelled.
 
 pub(crate) mod class_tracker;
 pub(crate) mod code_globals;
+pub(crate) mod definition;
 pub(crate) mod lookup;
 pub(crate) mod registry;
 pub(crate) mod submodules;
@@ -19,7 +21,7 @@ use crate::runtime::{self, Runtime};
 
 /// Adds this module's functions to the extension, each under upstream's name.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let functions: [Bound<'_, PyCFunction>; 13] = [
+    let functions: [Bound<'_, PyCFunction>; 12] = [
         wrap_pyfunction!(registry::register_pickle_by_value, module)?,
         wrap_pyfunction!(registry::unregister_pickle_by_value, module)?,
         wrap_pyfunction!(registry::list_registry_pickle_by_value, module)?,
@@ -31,7 +33,6 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(code_globals::extract_code_globals, module)?,
         wrap_pyfunction!(class::extract_class_dict, module)?,
         wrap_pyfunction!(class_tracker::get_or_create_tracker_id, module)?,
-        wrap_pyfunction!(class_tracker::lookup_class_or_track, module)?,
         wrap_pyfunction!(class_tracker::count_tracked_classes, module)?,
     ];
     for function in functions {

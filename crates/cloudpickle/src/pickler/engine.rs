@@ -22,7 +22,7 @@ use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
-use super::save_reduce::{ItemsFrame, ReductionFrame};
+use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::trail;
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
@@ -61,6 +61,8 @@ pub(super) struct Engine<'py, 's> {
     saved: u32,
     pub(super) calls: CallsOfPython,
     pub(super) endless: EndlessGuard,
+    /// The classes whose arguments are being written, the innermost last.
+    pub(super) postponed: Vec<Postponed<'py>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: HashSet<usize>,
     /// Above this length the buffer is handed to the file even without frames.
@@ -205,6 +207,7 @@ impl<'py, 's> Engine<'py, 's> {
             saved: 0,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
+            postponed: Vec::new(),
             in_progress: HashSet::new(),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
         }

@@ -1,16 +1,20 @@
 //! Reductions: what a reduce tuple becomes on the wire.
 
+use std::collections::HashSet;
+
 use pickle_format::Opcode;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
+use python_objects::identity;
 
 use super::endless::Level;
 use super::engine::{Engine, Frame, Saved, save_part};
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
+use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
 
 /// A reduction on its way out.
@@ -48,6 +52,18 @@ enum Step<'py> {
     /// The object is on the unpickler's stack: from here on it can be referred to.
     Made,
     Items(Box<ItemsFrame<'py>>),
+    /// The class is made: what was postponed until here is to be written.
+    WritePostponed,
+}
+
+/// While the arguments that make a class are written: the states that are to be written when it is made.
+pub(super) struct Postponed<'py> {
+    /// The class.
+    owner: usize,
+    /// The functions and cells whose states wait, less those that were reached.
+    waiting: HashSet<usize>,
+    /// The states of those that were reached, in that order.
+    states: Vec<Vec<Step<'py>>>,
 }
 
 /// The items of a reduction, batch by batch.
@@ -102,9 +118,14 @@ impl<'py> ReductionFrame<'py> {
                         // second copy.
                         engine.encoder.op(Opcode::Pop);
                         engine.memo_fetch(index)?;
-                        break;
+                        self.steps.retain(|step| matches!(step, Step::WritePostponed));
+                        continue;
                     }
                     engine.memo_put(&self.obj)?;
+                }
+                Step::WritePostponed => {
+                    let states = engine.postponed.pop().map(|postponed| postponed.states);
+                    self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
                 Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(frame))),
             }
@@ -241,6 +262,9 @@ impl<'py> Engine<'py, '_> {
         by_reducer: bool,
     ) -> PyResult<Saved<'py>> {
         let level = self.endless.enter(obj)?;
+        let makes_class = self.postpone(&reduction, obj)?;
+        let key = identity::of(obj);
+        let waiting = self.postponed.iter_mut().rev().find(|postponed| postponed.waiting.contains(&key));
         let mut steps = Vec::with_capacity(12);
         // The steps stand in reverse.
         if let Some(state) = reduction.state {
@@ -254,15 +278,43 @@ impl<'py> Engine<'py, '_> {
                 steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
                 steps.push(Step::Save(Part::StateSetter, setter));
             } else {
+                let alone = waiting.is_some();
+                steps.extend(alone.then_some(Step::Write(Opcode::Pop)));
                 steps.extend([Step::Write(Opcode::Build), Step::Save(Part::State, state)]);
+                steps.extend(alone.then_some(Step::Save(Part::Other, obj.clone())));
             }
         }
+        if let Some(postponed) = waiting {
+            postponed.waiting.remove(&key);
+            postponed.states.push(std::mem::take(&mut steps));
+        }
+        steps.extend(makes_class.then_some(Step::WritePostponed));
         steps.extend(reduction.dict_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::Dict, items)))));
         steps.extend(reduction.list_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::List, items)))));
         steps.push(Step::Made);
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         let (obj, saving) = (obj.clone(), None);
         Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
+    }
+
+    /// If the reduction makes a class, takes note of the states that must wait for it. Returns whether there may be any.
+    ///
+    /// A class that is reached through its own namespace is made without that, and so is every class in fast mode, where
+    /// nothing can be referred to.
+    fn postpone(&mut self, reduction: &Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let Some(waiting) = making::postponable(&reduction.callable, &reduction.args)? else { return Ok(false) };
+        let owner = identity::of(obj);
+        if self.settings.fast || self.postponed.iter().any(|postponed| postponed.owner == owner) {
+            if let Some(state) = &reduction.state {
+                making::remove_attributes(&reduction.args, state)?;
+            }
+            return Ok(false);
+        }
+        let any = !waiting.is_empty();
+        if any {
+            self.postponed.push(Postponed { owner, waiting, states: Vec::new() });
+        }
+        Ok(any)
     }
 
     /// A global with a dotted name, for protocols that have no STACK_GLOBAL: `getattr(getattr(module.a, "b"), "c")`.

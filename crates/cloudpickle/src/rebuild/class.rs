@@ -1,12 +1,17 @@
 //! Classes: made empty first, so that a class can refer to itself, and given their attributes once they are memoized.
 
+use std::collections::HashSet;
+
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyCFunction, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use python_objects::dict;
 
-use crate::by_value::class_tracker::tracker;
+use super::enumeration;
+use crate::by_value::class_tracker::{Arrival, tracker};
+use crate::by_value::definition::{self, Definition};
+use crate::reduce::making;
 use crate::runtime::Runtime;
 
 /// The class known under an id; if it is not known yet, a class with this name and these bases, without attributes.
@@ -68,35 +73,181 @@ fn new_class<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = name.py();
     let type_type = py.get_type::<PyType>();
+    let runtime = Runtime::get(py);
+    let resolved = runtime.resolve_bases.bind(py).call1((bases,))?.cast_into::<PyTuple>()?;
+    let of_bases = making::bases_need_keywords(&resolved)?;
+    if of_bases || making::metaclass_needs_keywords(metaclass)? {
+        if !resolved.is(bases) {
+            attributes.set_item(intern!(py, "__orig_bases__"), bases)?;
+        }
+        return class_without_hooks(metaclass.cast()?, name, &resolved, attributes, of_bases);
+    }
     // Classes of type `type` only: there is nothing to resolve and nothing to prepare.
     if metaclass.is(&type_type)
         && bases.cast_exact::<PyTuple>().is_ok_and(|bases| bases.iter().all(|base| base.get_type().is(&type_type)))
     {
         return type_type.call1((name, bases, attributes));
     }
-    let runtime = Runtime::get(py);
-    let resolved = runtime.resolve_bases.bind(py).call1((bases,))?;
+    // A class statement without bases has `object` for a base when it is done, and none before.
+    let only_object = resolved.len() == 1 && resolved.get_item(0)?.is(py.get_type::<PyAny>());
+    let resolved = if only_object { PyTuple::empty(py) } else { resolved };
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "metaclass"), metaclass)?;
     let (metaclass, namespace, keywords): (Bound<'_, PyAny>, Bound<'_, PyAny>, Bound<'_, PyDict>) =
         runtime.prepare_class.bind(py).call1((name, &resolved, keywords))?.extract()?;
     namespace.call_method1(intern!(py, "update"), (attributes,))?;
-    if !resolved.is(bases) {
+    if !only_object && !resolved.is(bases) {
         namespace.set_item(intern!(py, "__orig_bases__"), bases)?;
     }
     metaclass.call((name, resolved, namespace), Some(&keywords))
 }
 
+/// Makes a class without a call of its metaclass's own methods, which need keywords that nobody recorded. If those of
+/// `__init_subclass__` are missing too, that is not called either: for as long as the class is being made, it has a first
+/// base whose `__init_subclass__` does nothing.
+fn class_without_hooks<'py>(
+    metaclass: &Bound<'py, PyType>,
+    name: &Bound<'py, PyAny>,
+    bases: &Bound<'py, PyTuple>,
+    attributes: Bound<'py, PyDict>,
+    of_bases: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = name.py();
+    let make = making::undemanding_metaclass(metaclass)?.getattr(intern!(py, "__new__"))?;
+    if !of_bases {
+        return make.call1((metaclass, name, bases, attributes));
+    }
+    let first = silent_base(bases)?;
+    let with_first = PyTuple::new(py, [first])?.as_sequence().concat(bases.as_sequence())?.to_tuple()?;
+    let class = make.call1((metaclass, name, with_first, attributes))?;
+    let type_type = py.get_type::<PyType>();
+    type_type.call_method1(intern!(py, "__setattr__"), (&class, intern!(py, "__bases__"), bases))?;
+    Ok(class)
+}
+
+/// A class whose `__init_subclass__` does nothing, and whose instances are laid out like those of the first of `bases`,
+/// which is to take its place.
+fn silent_base<'py>(bases: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+    let py = bases.py();
+    let mut like = bases.get_item(0)?;
+    let mut below = like.getattr(intern!(py, "__base__"))?;
+    while !below.is_none() && layout_of(&like)? == layout_of(&below)? {
+        like = below;
+        below = like.getattr(intern!(py, "__base__"))?;
+    }
+    // Where items follow the instance, as in a tuple, no other class has the same layout; the base counts then, and not
+    // the silent one.
+    if !like.getattr(intern!(py, "__itemsize__"))?.eq(0)? {
+        like = py.get_type::<PyAny>().into_any();
+        below = py.None().into_bound(py);
+    }
+    let namespace = PyDict::new(py);
+    let nothing = PyCFunction::new_closure(py, None, None, |_, _| ())?;
+    let silent = Runtime::get(py).staticmethod_type.bind(py).call1((nothing,))?;
+    namespace.set_item(intern!(py, "__init_subclass__"), silent)?;
+    let adds = |offset: &Bound<'py, PyString>| -> PyResult<bool> {
+        Ok(!below.is_none() && !like.getattr(offset)?.eq(below.getattr(offset)?)?)
+    };
+    // Without `__slots__` a class adds both where it can.
+    let weakref = intern!(py, "__weakrefoffset__");
+    let slots = match (adds(intern!(py, "__dictoffset__"))?, adds(weakref)?) {
+        (true, false) if !below.getattr(weakref)?.eq(0)? => None,
+        (true, true) => None,
+        (true, false) => Some(PyTuple::new(py, ["__dict__"])?),
+        (false, true) => Some(PyTuple::new(py, ["__weakref__"])?),
+        (false, false) => Some(PyTuple::empty(py)),
+    };
+    if let Some(slots) = slots {
+        namespace.set_item(intern!(py, "__slots__"), slots)?;
+    }
+    // `Generic` would ask for parameters.
+    namespace.set_item(intern!(py, "__orig_bases__"), PyTuple::empty(py))?;
+    let below = if below.is_none() { like } else { below };
+    let name = PyString::new(py, "silent").into_any();
+    let metaclass = below.get_type();
+    let bases = PyTuple::new(py, [below])?;
+    let of_bases = making::bases_need_keywords(&bases)?;
+    class_without_hooks(&metaclass, &name, &bases, namespace, of_bases)
+}
+
+/// What Python compares of two classes to tell whether one may take the other's place.
+fn layout_of(class: &Bound<'_, PyAny>) -> PyResult<[i64; 5]> {
+    let py = class.py();
+    let number = |name: &Bound<'_, PyString>| class.getattr(name)?.extract::<i64>();
+    // Whether the garbage collector looks at the instances.
+    const HAVE_GC: i64 = 1 << 14;
+    Ok([
+        number(intern!(py, "__basicsize__"))?,
+        number(intern!(py, "__itemsize__"))?,
+        number(intern!(py, "__dictoffset__"))?,
+        number(intern!(py, "__weakrefoffset__"))?,
+        number(intern!(py, "__flags__"))? & HAVE_GC,
+    ])
+}
+
 /// Gives a class its attributes, and returns it.
 ///
-/// The state is a pair: a dict of attributes, and a dict that nothing is read from. In the first, `_abc_impl` is the
-/// list of the classes that were registered with an abstract base class; each is registered again.
+/// The state is a pair: a dict of attributes, and a dict of what upstream does not read, which tells what was edited
+/// since the class last arrived, and what the members of an enumeration have. In the first, `_abc_impl` is the list of
+/// the classes that were registered with an abstract base class; each is registered again.
+///
+/// A class that this process has already keeps its attributes, except those that were edited where it comes from.
 #[pyfunction]
 #[pyo3(name = "_class_setstate")]
 pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let (attributes, _) = super::state_pair(state)?;
-    set_attributes(&obj, &attributes)?;
+    let (attributes, more) = super::state_pair(state)?;
+    let fingerprints = more.get_item(intern!(obj.py(), "definition"))?;
+    let definition = fingerprints
+        .and_then(|fingerprints| definition::from_bytes(&attributes, fingerprints.cast::<PyBytes>().ok()?.as_bytes()));
+    match tracker(obj.py()).note_arrival(&obj, definition.clone()) {
+        Arrival::Home => {}
+        Arrival::Unknown => {
+            set_attributes(&obj, &attributes)?;
+            enumeration::set_members_state(&obj, &more)?;
+        }
+        Arrival::Known { edited, gone } => {
+            edit(&obj, &attributes, &edited, &gone, &definition.unwrap_or_default())?;
+        }
+    }
     Ok(obj)
+}
+
+/// Brings a class up to date: sets the attributes that were edited, and deletes those that are gone.
+///
+/// A method that is still what it was when it arrived is replaced by the one that arrived, which is the same: so methods
+/// go on to share globals and constants with the classes and functions they came with, and the class is written as it is
+/// where it comes from.
+fn edit<'py>(
+    class: &Bound<'py, PyAny>,
+    attributes: &Bound<'py, PyDict>,
+    edited: &HashSet<u64>,
+    gone: &HashSet<u64>,
+    arrived: &Definition,
+) -> PyResult<()> {
+    let py = class.py();
+    let namespace = class.getattr(intern!(py, "__dict__"))?.cast_into::<PyMappingProxy>()?;
+    if !gone.is_empty() {
+        for name in namespace.keys()? {
+            if gone.contains(&definition::name_number(&name)) {
+                class.delattr(name.cast_into::<PyString>()?)?;
+            }
+        }
+    }
+    let to_set = PyDict::new(py);
+    for (name, value) in dict::items(attributes)? {
+        let number = definition::name_number(&name);
+        let replaced = || -> PyResult<bool> {
+            if !making::is_method(&value)? || !namespace.contains(&name)? {
+                return Ok(false);
+            }
+            let present = definition::fingerprint(&namespace.get_item(&name)?)?;
+            Ok(arrived.get(&number) == Some(&present))
+        };
+        if edited.contains(&number) || replaced()? {
+            to_set.set_item(&name, &value)?;
+        }
+    }
+    set_attributes(class, &to_set)
 }
 
 /// Gives a class its attributes, and returns it: the form in which cloudpickle 0.x and 1.x wrote classes.
@@ -112,6 +263,15 @@ pub(crate) fn rehydrate_skeleton_class<'py>(
 
 fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict>) -> PyResult<()> {
     let py = class.py();
+    // What it was made from it has already. The rest is set as it was, not as the metaclass would have it.
+    let namespace = class.getattr(intern!(py, "__dict__"))?;
+    let is_there = |name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>| {
+        Ok::<_, PyErr>(namespace.contains(name)? && namespace.get_item(name)?.is(value))
+    };
+    let type_type = py.get_type::<PyType>();
+    let set = |name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>| {
+        type_type.call_method1(intern!(py, "__setattr__"), (class, name, value)).map(|_| ())
+    };
     let mut first_line = None;
     let mut registered = None;
     // Of one moment: a metaclass's `__setattr__` may do anything.
@@ -126,11 +286,13 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
             if name == "__annotations__" {
                 super::intern_keys(&value)?;
             }
-            class.setattr(name, value)?;
+            if !is_there(&name, &value)? {
+                set(&name, &value)?;
+            }
         }
     }
     if let Some((name, line)) = first_line {
-        class.setattr(name, line)?;
+        set(&name, &line)?;
     }
     if let Some(registered) = registered.filter(|registered| !registered.is_none()) {
         for subclass in registered.try_iter()? {

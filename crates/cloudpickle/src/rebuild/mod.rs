@@ -20,6 +20,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
 
+use crate::by_value::class_tracker;
 use crate::reduce::interned;
 use crate::runtime::{self, Runtime};
 
@@ -60,6 +61,7 @@ reconstructors! {
         class::class_setstate;
         class::builtin_type;
         class::instance;
+        class_tracker::lookup_class_or_track;
         enumeration::make_skeleton_enum;
         module::subimport;
         module::dynamic_subimport;

@@ -5,16 +5,18 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
 use python_objects::dict;
 
+use super::builtin_type::builtin_type_reduction;
 use super::reduction::Reduction;
-use super::{annotations, copy_of, enumeration, interned, interned_names, view};
-use crate::by_value::{class_tracker, lookup};
+use super::{annotations, copy_of, enumeration, interned, interned_names, making, view};
+use crate::by_value::{class_tracker, definition, lookup};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
 /// How `class` travels: `None` if as a global, which is for `save_global` to write.
 ///
 /// By value it is `_make_skeleton_class(...)`, or `_make_skeleton_enum(...)`, then `_class_setstate(class, state)`: an
-/// empty class is made first, so that its methods may refer to it.
+/// empty class is made first, so that its methods may refer to it. Where code of a program runs when it is made, it is
+/// made from all its attributes ([`making`]).
 pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Reduction<'py>>> {
     let py = class.py();
     let runtime = Runtime::get(py);
@@ -34,20 +36,21 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
         let getattr = runtime.getattr.bind(py).clone();
         return Ok(Some(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?)));
     }
-    // A type that says it is in `builtins`, where nobody finds it, may be in `types`.
-    if let Some(name) = runtime.builtin_type_name(class)? {
-        let builtin_type = Wire::get(py).builtin_type.bind(py).clone().into_any();
-        return Ok(Some(Reduction::call(builtin_type, (name,).into_pyobject(py)?)));
+    if let Some(reduction) = builtin_type_reduction(class)? {
+        return Ok(Some(reduction));
     }
     if class.is_subclass(runtime.enum_type.bind(py))? {
         return enumeration::enum_reduction(class).map(Some);
     }
     let wire = Wire::get(py);
     let namespace = namespace(class)?;
+    let (args, state, more) = (skeleton_args(class, &namespace)?, class_state(class, &namespace)?, PyDict::new(py));
+    making::add_attributes(class, &namespace, &state, &args)?;
+    add_definition(class, &state, &more)?;
     Ok(Some(Reduction {
         callable: wire.make_skeleton_class.bind(py).clone().into_any(),
-        args: skeleton_args(class, &namespace)?,
-        state: Some((class_state(class, &namespace)?, PyDict::new(py)).into_pyobject(py)?.into_any()),
+        args,
+        state: Some((state, more).into_pyobject(py)?.into_any()),
         list_items: None,
         dict_items: None,
         state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
@@ -117,13 +120,30 @@ fn bases_as_written<'py>(
     Ok(written)
 }
 
+/// Adds to the second half of a class's state, which upstream does not read, what tells whether the class was edited
+/// since it last travelled: the fingerprints of the attributes in the first half.
+pub(super) fn add_definition<'py>(
+    class: &Bound<'py, PyType>,
+    state: &Bound<'py, PyDict>,
+    more: &Bound<'py, PyDict>,
+) -> PyResult<()> {
+    let py = class.py();
+    let tracker = class_tracker::tracker(py);
+    let mut identities = tracker.identities(class);
+    let fingerprints = definition::fingerprints(state, &mut identities)?;
+    let names = state.keys();
+    let sent = names.iter().map(|name| definition::name_number(&name)).zip(fingerprints.iter().copied()).collect();
+    tracker.note_sent(class, sent, identities);
+    more.set_item(intern!(py, "definition"), definition::to_bytes(py, &fingerprints))
+}
+
 /// The attributes of the class that travel: its own, less what every class gets anew.
 pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
-    let state = own_attributes(class, namespace)?;
+    let state = own_attributes(namespace, |_, _| true)?;
     let drop = |name: &Bound<'py, PyAny>| -> PyResult<()> {
         if state.contains(name)? {
             state.del_item(name)?;
@@ -131,6 +151,10 @@ pub(super) fn class_state<'py>(
         Ok(())
     };
     drop(intern!(py, "__weakref__"))?;
+    // Every class has one, of its own if it was given none.
+    if state.get_item(intern!(py, "__doc__"))?.is_some_and(|doc| doc.is_none()) {
+        drop(intern!(py, "__doc__"))?;
+    }
     // What `copyreg` remembers of the class's slots once an instance was pickled.
     drop(intern!(py, "__slotnames__"))?;
     if class.get_type().is_subclass(Runtime::get(py).abc_meta.bind(py))? {
@@ -254,21 +278,27 @@ fn drop_abc_caches<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) 
 #[pyfunction]
 #[pyo3(name = "_extract_class_dict")]
 pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
-    own_attributes(cls, &namespace(cls)?)
+    let py = cls.py();
+    let bases = cls.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
+    let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
+    own_attributes(&namespace(cls)?, |name, value| {
+        // The first base that has the name is the one that counts, as far as direct bases go.
+        let of_base = inherited.iter().find_map(|base| base.get_item(name).ok());
+        !of_base.is_some_and(|of_base| of_base.is(value))
+    })
 }
 
-fn own_attributes<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
-    let py = class.py();
-    let bases = class.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
-    let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
+/// The attributes in a class's own namespace that `wanted` accepts, in alphabetical order.
+fn own_attributes<'py>(
+    namespace: &Bound<'py, PyDict>,
+    wanted: impl Fn(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> bool,
+) -> PyResult<Bound<'py, PyDict>> {
     let names = namespace.keys();
     names.sort()?;
-    let own = PyDict::new(py);
+    let own = PyDict::new(namespace.py());
     for name in names {
         let Some(value) = namespace.get_item(&name)? else { continue };
-        // The first base that has the name is the one that counts, as far as direct bases go.
-        let of_base = inherited.iter().find_map(|base| base.get_item(&name).ok());
-        if !of_base.is_some_and(|of_base| of_base.is(&value)) {
+        if wanted(&name, &value) {
             own.set_item(copy_of(&name), value)?;
         }
     }

@@ -114,6 +114,13 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     let doc = intern!(py, "__doc__");
     slots.set_item(doc, function.getattr(doc)?)?;
     annotations::of_function(function, &slots)?;
+    // `def f[T]()` (Python 3.12).
+    let parameters = intern!(py, "__type_params__");
+    if let Some(own) = function.getattr_opt(parameters)?
+        && own.is_truthy()?
+    {
+        slots.set_item(parameters, own)?;
+    }
     // Upstream's loader fills the function's cells from these; ours come filled.
     slots.set_item(intern!(py, "__closure__"), py.None())?;
     let globals = used_globals(function, parts)?;

@@ -1,6 +1,8 @@
 //! Object to reduction: how the types that `pickle` refuses are taken apart. One file per family.
 
 mod annotations;
+mod builtin_type;
+mod call;
 mod cell;
 pub(crate) mod class;
 mod code;
@@ -12,9 +14,11 @@ pub(crate) mod exception;
 mod file;
 pub(crate) mod function;
 mod logger;
+pub(crate) mod making;
 mod method;
 pub(crate) mod module;
 pub(crate) mod reduction;
+mod sentinel;
 pub(crate) mod singleton;
 mod typing;
 mod view;
@@ -42,6 +46,7 @@ macro_rules! reducers {
                 $(table.set_item(&runtime.$($type).+, &function)?;)*
                 runtime::add_function(module, function)?;
             })*
+            typing::add_to(module, table)?;
             module.add("_dispatch_table", table)?;
             module.add("_default_dispatch_table", &runtime.state.dispatch_table)
         }
@@ -79,6 +84,9 @@ reducers! {
     [type_var_type] => typing::typevar_reduce;
     [] => typing::decompose_typevar;
     [field_sentinel_type] => dataclass::dataclass_field_base_reduce;
+    [state.missing_type, state.default_factory_sentinel_type, state.kw_only_type]
+        => sentinel::dataclass_sentinel_reduce;
+    [state.token_missing_type] => sentinel::token_missing_reduce;
 }
 
 /// The reduce tuple of an object whose type reduces like one of its bases, though not by that base's own methods.

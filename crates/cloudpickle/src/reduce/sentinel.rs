@@ -1,0 +1,34 @@
+//! Objects of the standard library that stand for "nothing was given": code compares them by identity, so each process
+//! must go on with its own.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::runtime::Runtime;
+
+/// The sentinel's name, as a reference to it in `dataclasses`. Plain `pickle` copies it.
+///
+/// Another instance of such a type is reduced as any object.
+#[pyfunction]
+#[pyo3(name = "_dataclass_sentinel_reduce")]
+pub(crate) fn dataclass_sentinel_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = obj.py();
+    let dataclasses = Runtime::get(py).dataclasses.bind(py);
+    for name in ["MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY"] {
+        if dataclasses.getattr_opt(name)?.is_some_and(|sentinel| sentinel.is(obj)) {
+            // A string is a reduction too: `save_global` under this name.
+            return Ok(PyString::new(py, name).into_any());
+        }
+    }
+    py.get_type::<PyAny>().call_method1(intern!(py, "__reduce_ex__"), (obj, 2))
+}
+
+/// `getattr(contextvars.Token, "MISSING")`: what a token's `old_value` is when there was none.
+#[pyfunction]
+#[pyo3(name = "_token_missing_reduce")]
+pub(crate) fn token_missing_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = obj.py();
+    let runtime = Runtime::get(py);
+    Ok((&runtime.getattr, (&runtime.token_type, intern!(py, "MISSING"))).into_pyobject(py)?.into_any())
+}

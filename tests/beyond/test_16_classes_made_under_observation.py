@@ -1,0 +1,242 @@
+"""Code that runs when a class is made sees the whole class in the worker, or is not called; it never sees an empty one."""
+
+import pytest
+
+from travel import Peer, ship, ship_and_return
+
+REQUIRED = """
+class Plugin:
+    known = {}
+    def __init_subclass__(cls, *, name, **keywords):
+        super().__init_subclass__(**keywords)
+        cls.name = name
+        Plugin.known[name] = cls
+class Csv(Plugin, name="csv"):
+    def load(self): return Csv, __class__, super().__repr__()[:1]
+"""
+
+
+@pytest.mark.also_upstream
+def test_required_keyword():
+    use = "plugin, kind = value\n[kind.name, kind().load()[:2] == (kind, kind), plugin.known == {'csv': kind}]"
+    assert ship(REQUIRED, "(Plugin, Csv)", use) == ["csv", True, True]
+
+
+def test_required_keyword_of_the_subclass_alone():
+    use = """
+    [value.name, value().load()[2], value.__bases__[0].__name__, [c.__name__ for c in value.__mro__],
+     [c.__name__ for c in value.__bases__[0].__subclasses__()]]
+    """
+    expected = ["csv", "<", "Plugin", ["Csv", "Plugin", "object"], ["Csv"]]
+    assert ship(REQUIRED, "Csv", use) == expected
+
+
+@pytest.mark.also_upstream
+def test_subclassing_with_the_keyword_in_the_worker():
+    use = "class Json(value[0], name='json'):\n    pass\n[Json.name, sorted(value[0].known)]"
+    assert ship(REQUIRED, "(Plugin, Csv)", use) == ["json", ["csv", "json"]]
+
+
+def test_comes_back_as_the_original():
+    assert ship_and_return(REQUIRED, "Csv", "value", "returned is Csv") is True
+
+
+@pytest.mark.parametrize(
+    ("base", "use", "expected"),
+    [
+        ("dict", "value(a=1)['a']", 1),
+        ("Exception", "str(value('text'))", "text"),
+        ("tuple", "value((1, 2))[1]", 2),
+        ("abc.ABC", "value().__class__ is value", True),
+        ("typing.Generic[T]", "value[int]().__orig_class__.__origin__ is value", True),
+    ],
+)
+def test_required_keyword_over_other_bases(base, use, expected):
+    source = f"""
+    import abc, typing
+    T = typing.TypeVar("T")
+    class Base({base}):
+        def __init_subclass__(cls, *, name): cls.name = name
+    class Derived(Base{"[T]" if "Generic" in base else ""}, name="derived"):
+        pass
+    """
+    assert ship(source, "Derived", f"[value.name, {use}]") == ["derived", expected]
+
+
+def test_required_keyword_and_slots():
+    source = """
+    class Base:
+        __slots__ = ("x",)
+        def __init_subclass__(cls, *, name): cls.name = name
+    class Derived(Base, name="derived"):
+        __slots__ = ("y",)
+    """
+    use = "d = value(); d.x = 1; d.y = 2; [d.x + d.y, hasattr(d, '__dict__'), value.name]"
+    assert ship(source, "Derived", use) == [3, False, "derived"]
+
+
+READER = """
+class Base:
+    kinds = []
+    def __init_subclass__(cls):
+        if "kind" not in vars(cls):
+            raise TypeError("no kind")
+        Base.kinds.append((cls.kind, sorted(name for name in vars(cls) if name[0] != "_")))
+class Derived(Base):
+    kind = "derived"
+    def me(self): return Derived, type(self).me is Derived.me
+"""
+
+
+def test_init_subclass_that_reads_the_namespace():
+    assert ship(READER, "Derived", "[value.kind, value().me()[1]]") == ["derived", True]
+
+
+def test_init_subclass_is_called_with_the_whole_class():
+    """The base is known already, so that making the derived class is seen by the base's code in the worker."""
+    with Peer() as driver, Peer() as worker:
+        driver.run(READER)
+        worker.load(driver.pickle("Base"), "base")
+        worker.run("base.kinds.clear()")
+        worker.load(driver.pickle("Derived"), "derived")
+        assert worker.evaluate("base.kinds") == [("derived", ["kind", "me"])]
+
+
+META = """
+class Meta(type):
+    def __new__(mcs, name, bases, namespace, **keywords):
+        return super().__new__(mcs, name, bases, namespace)
+    def __init__(cls, name, bases, namespace, *, tag{default}):
+        super().__init__(name, bases, namespace)
+        cls.tag = tag
+class A(metaclass=Meta, tag="a"):
+    x = 1
+    def me(self): return A, __class__
+"""
+
+
+@pytest.mark.parametrize("default", ["", pytest.param("=None", marks=pytest.mark.also_upstream)])
+def test_metaclass_that_takes_keywords(default):
+    use = "[value.tag, value.x, value().me() == (value, value), type(value).__name__]"
+    assert ship(META.format(default=default), "A", use) == ["a", 1, True, "Meta"]
+
+
+def test_metaclass_that_reads_the_namespace():
+    source = """
+    class Field:
+        def __init__(self, size): self.size = size
+    class Meta(type):
+        seen = []
+        def __new__(mcs, name, bases, namespace):
+            fields = {key: value.size for key, value in namespace.items() if isinstance(value, Field)}
+            if bases and not fields:
+                raise TypeError("no fields")
+            mcs.seen.append((name, fields))
+            namespace["fields"] = fields
+            return super().__new__(mcs, name, bases, namespace)
+    class Model(metaclass=Meta):
+        pass
+    class User(Model):
+        name = Field(10)
+        age = Field(3)
+        def me(self): return User
+        @classmethod
+        def make(cls): return cls, User
+        @property
+        def own(self): return User
+    """
+    use = """
+    [value.fields, value().me() is value, value.make() == (value, value), value().own is value,
+     list(type(value).seen[-1][1])]
+    """
+    assert ship(source, "User", use) == [{"name": 10, "age": 3}, True, True, True, ["name", "age"]]
+
+
+@pytest.mark.also_upstream
+def test_metaclass_that_takes_its_fields_out_of_the_namespace():
+    source = """
+    class Field: pass
+    class Meta(type):
+        def __new__(mcs, name, bases, namespace):
+            fields = [key for key, value in namespace.items() if isinstance(value, Field)]
+            for key in fields: del namespace[key]
+            cls = super().__new__(mcs, name, bases, namespace)
+            cls.fields = fields
+            return cls
+    class User(metaclass=Meta):
+        name = Field()
+    """
+    assert ship(source, "User", "value.fields") == ["name"]
+
+
+def test_metaclass_that_forbids_setattr():
+    source = """
+    class Frozen(type):
+        def __setattr__(cls, name, value): raise AttributeError("frozen")
+    class Constants(metaclass=Frozen):
+        ONE = 1
+        def me(self): return Constants
+    Holder = [Constants]
+    """
+    use = "try:\n    value.TWO = 2\nexcept AttributeError as error:\n    refused = str(error)\n[value.ONE, value().me() is value, refused]"
+    assert ship(source, "Constants", use) == [1, True, "frozen"]
+
+
+@pytest.mark.also_upstream
+def test_class_that_is_an_attribute_of_itself():
+    source = """
+    class Meta(type):
+        def __init__(cls, name, bases, namespace): type.__init__(cls, name, bases, namespace)
+    class Node(metaclass=Meta):
+        registry = {}
+        def __init__(self): self.kind = Node
+    Node.registry["node"] = Node
+    Node.first = Node()
+    """
+    use = "[value.registry['node'] is value, value.first.kind is value, type(value.first) is value]"
+    assert ship(source, "Node", use) == [True, True, True]
+
+
+@pytest.mark.also_upstream
+def test_attributes_with_set_name_and_closures():
+    source = """
+    import functools
+    def traced(function):
+        @functools.wraps(function)
+        def wrapper(*args): return ("traced", function(*args))
+        return wrapper
+    class Named:
+        def __set_name__(self, owner, name): self.name = name
+        def __get__(self, instance, owner): return self.name
+    class Base:
+        def __init_subclass__(cls, **keywords): cls.count = len(vars(cls))
+    class Derived(Base):
+        label = Named()
+        @traced
+        def me(self): return Derived
+        @staticmethod
+        def other(): return Derived
+    """
+    use = "[value.label, value().me()[1] is value, value.other() is value, value.count > 4]"
+    assert ship(source, "Derived", use) == ["label", True, True, True]
+
+
+def test_every_protocol(protocol):
+    assert ship(REQUIRED, "Csv", "[value.name, value().load()[:2] == (value, value)]", protocol) == ["csv", True]
+
+
+def test_through_a_subclass_of_the_pickler():
+    source = READER + """
+import io, cloudpickle, pickle
+class Own(cloudpickle.Pickler):
+    def reducer_override(self, obj): return super().reducer_override(obj)
+def loaded_elsewhere():
+    file = io.BytesIO()
+    Own(file).dump(Derived)
+    return file.getvalue()
+"""
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        driver.run("payload = loaded_elsewhere()")
+        worker.load(driver.evaluate("payload"))
+        assert worker.evaluate("[value.kind, value().me()[1]]") == ["derived", True]
