@@ -6,7 +6,9 @@ import pytest
 
 from travel import Peer, ship
 
-needs_3_11 = pytest.mark.skipif(sys.version_info < (3, 11), reason="boundary, member and nonmember came with Python 3.11")
+needs_3_11 = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="boundary, member and nonmember came with Python 3.11"
+)
 
 
 def test_attributes_set_in_init():
@@ -117,7 +119,11 @@ def test_mixed_in_date():
     class Day(datetime.date, enum.Enum):
         FIRST = 2020, 1, 2
     """
-    assert ship(source, "Day", "[value.FIRST.year, str(value.FIRST.isoformat()), len(value)]") == [2020, "2020-01-02", 1]
+    assert ship(source, "Day", "[value.FIRST.year, str(value.FIRST.isoformat()), len(value)]") == [
+        2020,
+        "2020-01-02",
+        1,
+    ]
 
 
 def test_mixed_in_named_tuple_and_tuple():

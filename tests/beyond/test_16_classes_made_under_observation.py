@@ -226,7 +226,9 @@ def test_every_protocol(protocol):
 
 
 def test_through_a_subclass_of_the_pickler():
-    source = READER + """
+    source = (
+        READER
+        + """
 import io, cloudpickle, pickle
 class Own(cloudpickle.Pickler):
     def reducer_override(self, obj): return super().reducer_override(obj)
@@ -235,6 +237,7 @@ def loaded_elsewhere():
     Own(file).dump(Derived)
     return file.getvalue()
 """
+    )
     with Peer() as driver, Peer() as worker:
         driver.run(source)
         driver.run("payload = loaded_elsewhere()")

@@ -21,6 +21,7 @@ use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefRefer
 use python_objects::identity;
 
 use super::definition::Definition;
+use super::spawned;
 use crate::runtime::Runtime;
 
 /// How many entries a table may have before the first search for dead ones.
@@ -108,7 +109,10 @@ impl ClassTracker {
                 None => Seen::Nothing,
             };
             let reference = weak_reference(class)?;
-            let id = fresh_id(py)?;
+            let id = match spawned::id_of(class)? {
+                Some(id) => id,
+                None => fresh_id(py)?,
+            };
             let key = id.to_str()?.to_owned();
             let tracked = Tracked::new(reference.clone_ref(py), id.clone().unbind(), Some(process::id()));
 
@@ -132,6 +136,15 @@ impl ClassTracker {
         let py = class.py();
         let found = self.lock(py).by_address.get(&identity::of(class)).map(|entry| entry.class.clone_ref(py));
         found.is_some_and(|reference| leads_to(reference.bind(py), class))
+    }
+
+    /// Lets `class`, which is at home here, be known under another id than its own as well.
+    pub(crate) fn adopt(&self, id: &str, class: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.tracker_id(class)?;
+        let reference = weak_reference(class)?;
+        let replaced = self.lock(class.py()).by_id.insert(id.to_owned(), reference);
+        drop(replaced);
+        Ok(())
     }
 
     /// The class known under `id`, if it is alive.

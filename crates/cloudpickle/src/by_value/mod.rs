@@ -3,6 +3,7 @@
 //! - [`lookup`]: can an object be found by importing the module it says it comes from?
 //! - [`registry`]: the modules whose functions and classes the user wants to travel whole all the same.
 //! - [`code_globals`], [`submodules`]: what the code of a function that travels whole refers to.
+//! - [`spawned`]: classes of the script that a spawned child runs a second time.
 //! - [`class_tracker`]: a class that travels by value several times stays one class.
 //! - [`definition`]: what of such a class was edited since it last travelled.
 
@@ -11,6 +12,7 @@ pub(crate) mod code_globals;
 pub(crate) mod definition;
 pub(crate) mod lookup;
 pub(crate) mod registry;
+pub(crate) mod spawned;
 pub(crate) mod submodules;
 
 use pyo3::prelude::*;

@@ -11,6 +11,7 @@ use python_objects::dict;
 use super::enumeration;
 use crate::by_value::class_tracker::{Arrival, tracker};
 use crate::by_value::definition::{self, Definition};
+use crate::by_value::spawned;
 use crate::reduce::making;
 use crate::runtime::Runtime;
 
@@ -58,10 +59,16 @@ pub(super) fn find_known<'py>(
     py: Python<'py>,
     id: Option<&Bound<'py, PyString>>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match id {
-        Some(id) => Ok(tracker(py).find(py, id.to_str()?)),
-        None => Ok(None),
+    let Some(id) = id else { return Ok(None) };
+    let id = id.to_str()?;
+    if let Some(known) = tracker(py).find(py, id) {
+        return Ok(Some(known));
     }
+    let own = spawned::own_class(py, id)?;
+    if let Some(class) = &own {
+        tracker(py).adopt(id, class)?;
+    }
+    Ok(own)
 }
 
 /// What `types.new_class` does for a class body that consists of `attributes`.
@@ -170,12 +177,13 @@ fn silent_base<'py>(bases: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> 
     class_without_hooks(&metaclass, &name, &bases, namespace, of_bases)
 }
 
+/// Whether the garbage collector looks at the instances (CPython's Include/object.h, `Py_TPFLAGS_HAVE_GC`).
+const HAVE_GC: i64 = 1 << 14;
+
 /// What Python compares of two classes to tell whether one may take the other's place.
 fn layout_of(class: &Bound<'_, PyAny>) -> PyResult<[i64; 5]> {
     let py = class.py();
     let number = |name: &Bound<'_, PyString>| class.getattr(name)?.extract::<i64>();
-    // Whether the garbage collector looks at the instances.
-    const HAVE_GC: i64 = 1 << 14;
     Ok([
         number(intern!(py, "__basicsize__"))?,
         number(intern!(py, "__itemsize__"))?,
