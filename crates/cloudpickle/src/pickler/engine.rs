@@ -20,6 +20,7 @@ use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
+use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
@@ -121,7 +122,7 @@ impl<'py> Frame<'py> {
     }
 
     /// The container that is being written. Reductions are the endless guard's affair.
-    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+    pub(super) fn object(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
             Frame::Tuple(frame) => Some(frame.tuple.as_any()),
             Frame::List(frame) => Some(frame.list.as_any()),
@@ -129,6 +130,21 @@ impl<'py> Frame<'py> {
             Frame::Set(frame) => Some(frame.set.as_any()),
             Frame::FrozenSet(frame) => Some(frame.set.as_any()),
             Frame::Reduction(_) | Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+        }
+    }
+}
+
+impl<'py> Frame<'py> {
+    /// Where in its object the frame is. Reductions have parts instead.
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        match self {
+            Frame::Tuple(frame) => Some(frame.hop()),
+            Frame::List(frame) => Some(frame.hop()),
+            Frame::Dict(frame) => frame.hop(),
+            Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
+            Frame::Items(frame) => frame.hop(),
+            Frame::PersistentId(_) => Some(Hop::PersistentId),
+            Frame::Global(_) | Frame::Reduction(_) => None,
         }
     }
 }
@@ -257,7 +273,9 @@ impl<'py, 's> Engine<'py, 's> {
         loop {
             match current.resume(self) {
                 Err(error) => {
-                    return Err(trail::annotated(self.py, error, [&current].into_iter().chain(suspended.iter().rev())));
+                    suspended.push(current);
+                    let error = trail::with_notes(self.py, error, &suspended);
+                    return Err(trail::with_path(self.py, self.explained(error), &suspended));
                 }
                 Ok(Saved::Enter(part)) => {
                     self.entered(&part)?;

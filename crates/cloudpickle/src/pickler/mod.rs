@@ -7,7 +7,7 @@
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
 //! - [`endless`]: telling data that is deep from data that never ends.
-//! - [`trail`]: where in the graph an error happened.
+//! - [`trail`]: where in the graph an error happened; [`path`]: the same as one line.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
 
 mod base_globals;
@@ -17,6 +17,7 @@ mod hooks;
 mod memo;
 mod memo_of_pickler;
 mod output;
+mod path;
 pub(crate) mod python_api;
 mod save_atom;
 mod save_container;

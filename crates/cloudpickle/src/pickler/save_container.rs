@@ -14,6 +14,7 @@ use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
 
 use super::engine::{CallsOfPython, Engine, Frame, Saved, save_part};
+use super::path::Hop;
 use crate::reduce::reduction::Reduction;
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes: what the unpickler's stack has to hold.
@@ -84,13 +85,21 @@ impl<'py> TupleFrame<'py> {
     }
 }
 
-impl TupleFrame<'_> {
+impl<'py> TupleFrame<'py> {
+    pub(super) fn hop(&self) -> Hop<'py> {
+        Hop::Index(self.index.saturating_sub(1))
+    }
+
     pub(super) fn in_progress(&self) -> String {
         format!("tuple item {}", self.index.saturating_sub(1))
     }
 }
 
 impl<'py> ListFrame<'py> {
+    pub(super) fn hop(&self) -> Hop<'py> {
+        Hop::Index(self.cursor.taken().saturating_sub(1))
+    }
+
     pub(super) fn in_progress(&self) -> String {
         format!("list item {}", self.cursor.taken().saturating_sub(1))
     }
@@ -126,12 +135,22 @@ impl<'py> ListFrame<'py> {
 }
 
 impl<'py> DictFrame<'py> {
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        let key = self.key()?;
+        Some(if self.value.is_some() { Hop::Key(key) } else { Hop::Value(key, Some(self.dict.clone())) })
+    }
+
+    /// The key of the item in progress.
+    fn key(&self) -> Option<Bound<'py, PyAny>> {
+        self.dict.keys().get_item(self.taken.checked_sub(1)?).ok()
+    }
+
     /// The item whose value is being saved; nothing for a key.
     pub(super) fn in_progress(&self) -> Option<String> {
         if self.value.is_some() {
             return None;
         }
-        let key = self.dict.keys().get_item(self.taken.checked_sub(1)?).ok()?;
+        let key = self.key()?;
         Some(format!("dict item {}", key.repr().ok()?))
     }
 

@@ -11,6 +11,7 @@ use python_objects::identity;
 
 use super::endless::Level;
 use super::engine::{Engine, Frame, Saved, save_part};
+use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
@@ -24,7 +25,7 @@ pub(super) struct ReductionFrame<'py> {
     /// What is still to be done, the next step last.
     steps: Vec<Step<'py>>,
     /// What is being saved.
-    saving: Option<Part>,
+    pub(super) saving: Option<Part>,
     /// Whether a reducer made the reduction, and not the pickler for a type that the protocol has no opcodes for.
     by_reducer: bool,
     level: Level,
@@ -32,7 +33,7 @@ pub(super) struct ReductionFrame<'py> {
 
 /// The parts of a reduction, as the C pickler's notes name them.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Reconstructor,
     ReconstructorArguments,
     Class,
@@ -153,6 +154,15 @@ impl<'py> ItemsFrame<'py> {
     fn new(obj: &Bound<'py, PyAny>, kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
         let (obj, parts) = (obj.clone(), Vec::new());
         Self { obj, kind, iterator, ahead: None, parts, name: None, begun: 0, batch: Batch::Closed }
+    }
+
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        match (&self.kind, &self.name) {
+            (Items::List, _) => Some(Hop::Index(self.begun.checked_sub(1)?)),
+            (Items::Dict, Some(key)) if self.parts.is_empty() => Some(Hop::Value(key.clone(), None)),
+            (Items::Dict, Some(key)) => Some(Hop::Key(key.clone())),
+            (Items::Dict, None) => None,
+        }
     }
 
     /// The item that is being saved; nothing for a key.
