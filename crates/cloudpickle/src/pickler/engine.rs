@@ -58,6 +58,8 @@ pub(super) struct Engine<'py, 's> {
     /// Where the memo comes from, if from a pickler: its hooks may look at it.
     lender: Option<&'s MemoOfPickler>,
     base_globals: &'s BaseGlobals,
+    /// Whether the pickle says already on which Python its code runs.
+    pub(super) version_is_told: bool,
     /// Counts the objects, to look for signals now and then.
     saved: u32,
     pub(super) calls: CallsOfPython,
@@ -220,6 +222,7 @@ impl<'py, 's> Engine<'py, 's> {
             memo,
             lender,
             base_globals,
+            version_is_told: false,
             saved: 0,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
@@ -235,6 +238,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
+        self.version_is_told = false;
         self.encoder.start();
         self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
@@ -334,7 +338,7 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Saves `obj` without asking `persistent_id`. The order of decisions is the C pickler's.
-    fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
         let kind = Kind::of(obj);
         // Atoms are not in the memo.
         match kind {

@@ -15,8 +15,10 @@ use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
+use crate::reduce::code;
 use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
+use crate::runtime;
 
 /// A reduction on its way out.
 pub(super) struct ReductionFrame<'py> {
@@ -271,6 +273,9 @@ impl<'py> Engine<'py, '_> {
         obj: &Bound<'py, PyAny>,
         by_reducer: bool,
     ) -> PyResult<Saved<'py>> {
+        if !self.version_is_told && code::is_made_of_code(obj, &reduction) {
+            self.save_version(obj)?;
+        }
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
         let key = identity::of(obj);
@@ -325,6 +330,40 @@ impl<'py> Engine<'py, '_> {
             self.postponed.push(Postponed { owner, waiting, states: Vec::new() });
         }
         Ok(any)
+    }
+
+    /// `_make_cell((mark, version, name))`, whose result nobody wants: it stands before the first code of a pickle, so
+    /// that another Python refuses the pickle before it makes anything of that code. Upstream makes a cell and drops it.
+    fn save_version(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.version_is_told = true;
+        let py = self.py;
+        let (module, name) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
+        if self.settings.protocol.has_stack_global() {
+            // Strings are written whole.
+            self.save_object(module)?;
+            self.save_object(name)?;
+            self.encoder.op(Opcode::StackGlobal);
+        } else {
+            self.save_global_as_text(module, name)?;
+        }
+        let short = self.settings.protocol.has_short_tuples();
+        if !short {
+            self.encoder.op(Opcode::Mark);
+            self.encoder.op(Opcode::Mark);
+        }
+        for text in code::version_told(obj) {
+            self.save_object(text.as_any())?;
+        }
+        if short {
+            self.encoder.op(Opcode::Tuple3);
+            self.encoder.op(Opcode::Tuple1);
+        } else {
+            self.encoder.op(Opcode::Tuple);
+            self.encoder.op(Opcode::Tuple);
+        }
+        self.encoder.op(Opcode::Reduce);
+        self.encoder.op(Opcode::Pop);
+        Ok(())
     }
 
     /// A global with a dotted name, for protocols that have no STACK_GLOBAL: `getattr(getattr(module.a, "b"), "c")`.

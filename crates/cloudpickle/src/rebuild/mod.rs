@@ -4,6 +4,7 @@
 
 pub(crate) mod cell;
 mod class;
+mod code;
 pub(crate) mod context_var;
 mod dataclass;
 mod descriptor;
