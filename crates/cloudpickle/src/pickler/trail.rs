@@ -4,14 +4,15 @@
 //! notes, one per level from the inside out, in its words. All that they need is in the frames on the engine's stack,
 //! which nobody reads while all goes well.
 
-use pyo3::exceptions::{PyBaseException, PyException};
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple, PyType};
-use python_objects::compat::errors::{EXCEPTIONS_TAKE_NOTES, HAVE_PICKLER_NOTES};
+use pyo3::types::PyType;
+use python_objects::compat::errors::HAVE_PICKLER_NOTES;
 
 use super::engine::Frame;
 use super::path;
+use crate::told;
 
 /// How many levels are told in notes. An error in a list of a million levels needs no million notes.
 const LEVELS_TOLD: usize = 100;
@@ -44,31 +45,9 @@ pub(super) fn with_path<'py>(py: Python<'py>, error: PyErr, frames: &[Frame<'py>
     let frames: Vec<_> = frames.iter().collect();
     if let Some(path) = path::of_frames(py, &frames) {
         let line = format!("when pickling: {path}");
-        if EXCEPTIONS_TAKE_NOTES {
-            add_note(py, &error, &line);
-        } else {
-            // An exception that does not let its arguments be set is still the one to raise.
-            let _ = add_to_message(error.value(py), &line);
-        }
+        told::add_line(py, &error, &line);
     }
     error
-}
-
-/// Extends the message of an exception whose text is its one argument. Of others nobody knows what their arguments mean.
-fn add_to_message(error: &Bound<'_, PyBaseException>, line: &str) -> PyResult<()> {
-    let py = error.py();
-    let str_method = intern!(py, "__str__");
-    if !error.get_type().getattr(str_method)?.is(&py.get_type::<PyBaseException>().getattr(str_method)?) {
-        return Ok(());
-    }
-    let args = error.getattr(intern!(py, "args"))?.cast_into::<PyTuple>()?;
-    if args.len() == 1
-        && let Ok(message) = args.get_item(0)?.cast_exact::<PyString>()
-    {
-        let extended = format!("{}\n{line}", message.to_str()?);
-        error.setattr(intern!(py, "args"), (extended,))?;
-    }
-    Ok(())
 }
 
 /// Adds to `error` that `obj` was being reduced, for errors before there is a frame for it.
@@ -86,6 +65,6 @@ fn add_note(py: Python<'_>, error: &PyErr, note: &str) {
 }
 
 /// The name of a type with its module, unless that is `builtins`: what `%T` is in CPython's messages.
-pub(super) fn full_type_name(ty: &Bound<'_, PyType>) -> String {
+pub(crate) fn full_type_name(ty: &Bound<'_, PyType>) -> String {
     ty.fully_qualified_name().map_or_else(|_| "?".to_owned(), |name| name.to_string())
 }
