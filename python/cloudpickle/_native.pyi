@@ -95,6 +95,7 @@ __all__ = [
     "dump",
     "dumps",
     "dynamic_subimport",
+    "fingerprint",
     "instance",
     "list_registry_pickle_by_value",
     "make_context_var",
@@ -129,6 +130,7 @@ def dumps(
     buffer_callback: _BufferCallback | None = None,
     *,
     fix_imports: bool = True,
+    deterministic: bool | None = None,
 ) -> bytes: ...
 def dump(
     obj: Any,
@@ -137,7 +139,9 @@ def dump(
     buffer_callback: _BufferCallback | None = None,
     *,
     fix_imports: bool = True,
+    deterministic: bool | None = None,
 ) -> None: ...
+def fingerprint(obj: Any) -> str: ...
 
 @final
 class PicklerCore:
@@ -148,6 +152,7 @@ class PicklerCore:
         buffer_callback: _BufferCallback | None = None,
         *,
         fix_imports: bool = True,
+        deterministic: bool | None = None,
     ) -> PicklerCore: ...
     def dump(self, pickler: pickle.Pickler, obj: Any) -> None: ...
     # A reduce tuple, or NotImplemented.

@@ -224,6 +224,8 @@ pub(crate) struct State {
     pub(crate) lazy_import_type: Option<Py<PyAny>>,
     /// The attributes of code objects that `types.CodeType` takes, interned.
     pub(crate) code_fields: Py<PyTuple>,
+    /// Whether dumps are deterministic that do not say what they want: `CLOUDPICKLE_DETERMINISTIC=1`.
+    pub(crate) deterministic_by_default: bool,
     /// The running Python, as pickles name it that hold code for it: `CPython 3.11`.
     pub(crate) python_version: Py<PyString>,
     /// The opcodes that name globals.
@@ -264,6 +266,11 @@ impl State {
             builtin_type_names: builtin_type_names(py)?.unbind(),
             lazy_import_type: py.import("types")?.getattr_opt("LazyImportType")?.map(Bound::unbind),
             code_fields: PyTuple::new(py, compat::code::FIELDS.iter().map(|name| PyString::intern(py, name)))?.unbind(),
+            deterministic_by_default: py
+                .import("os")?
+                .getattr("environ")?
+                .call_method1("get", ("CLOUDPICKLE_DETERMINISTIC",))?
+                .eq("1")?,
             python_version: python_version(py)?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
             deep_recursion_error: deep_recursion_error(py)?,

@@ -15,6 +15,7 @@ use python_objects::identity;
 use python_objects::kind::Kind;
 
 use super::BaseGlobals;
+use super::canonical::Canonical;
 use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
@@ -25,6 +26,7 @@ use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, Tupl
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::trail;
+use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
@@ -44,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) binary: bool,
     /// `Pickler.fast`: no memo.
     pub(crate) fast: bool,
+    /// Which ids classes get. Random ones, unless the pickle is to be deterministic.
+    pub(crate) ids: Ids,
 }
 
 /// One dump in progress.
@@ -56,10 +60,11 @@ pub(super) struct Engine<'py, 's> {
     pub(super) hooks: Hooks<'py>,
     memo: &'s mut Memo,
     /// Where the memo comes from, if from a pickler: its hooks may look at it.
-    lender: Option<&'s MemoOfPickler>,
+    pub(super) lender: Option<&'s MemoOfPickler>,
     base_globals: &'s BaseGlobals,
     /// Whether the pickle says already on which Python its code runs.
     pub(super) version_is_told: bool,
+    pub(super) canonical: Canonical<'py>,
     /// Counts the objects, to look for signals now and then.
     saved: u32,
     pub(super) calls: CallsOfPython,
@@ -223,6 +228,7 @@ impl<'py, 's> Engine<'py, 's> {
             lender,
             base_globals,
             version_is_told: false,
+            canonical: Canonical::default(),
             saved: 0,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
@@ -240,6 +246,7 @@ impl<'py, 's> Engine<'py, 's> {
         let remembered = self.memo.len();
         self.version_is_told = false;
         self.encoder.start();
+        let _wanted = WantedIds::set(self.settings.ids);
         self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
@@ -349,6 +356,13 @@ impl<'py, 's> Engine<'py, 's> {
             Kind::Bool => return self.save_bool(obj),
             Kind::Int => return self.save_int(obj),
             Kind::Float => return self.save_float(obj),
+            Kind::Str if self.is_deterministic() => {
+                let first = self.canonical_string(obj)?;
+                return match self.memo.get(&first) {
+                    Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
+                    None => self.save_str(&first),
+                };
+            }
             _ => {}
         }
         if let Some(index) = self.memo.get(obj) {
@@ -373,6 +387,9 @@ impl<'py, 's> Engine<'py, 's> {
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
         let py = self.py;
         self.calls.another();
+        if self.settings.ids == Ids::OfContents {
+            self.give_id_of_contents(obj)?;
+        }
         match &self.hooks.reducer_override {
             ReducerOverride::Native => {
                 if let Some(reduction) = native_reduction(obj, self.base_globals)? {

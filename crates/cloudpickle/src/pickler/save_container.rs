@@ -336,10 +336,11 @@ impl<'py> Engine<'py, '_> {
         }
         self.encoder.op(Opcode::EmptySet);
         self.memo_put(obj)?;
-        if set.is_empty() {
+        if set.is_empty() || self.is_being_ordered(obj) {
             return Ok(Saved::Done);
         }
-        let (cursor, calls) = (SetCursor::new(set)?, self.calls);
+        let cursor = if self.orders_sets() { SetCursor::over(&self.ordered(obj)?)? } else { SetCursor::new(set)? };
+        let calls = self.calls;
         Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), cursor, calls, batch: Batch::Closed })))
     }
 
@@ -348,14 +349,23 @@ impl<'py> Engine<'py, '_> {
         if !self.settings.protocol.has_sets() {
             return self.save_set_as_call(obj);
         }
+        if self.is_being_ordered(obj) {
+            self.encoder.none();
+            return Ok(Saved::Done);
+        }
         self.encoder.op(Opcode::Mark);
-        let items = obj.try_iter()?;
+        let items = if self.orders_sets() { self.ordered(obj)?.try_iter()? } else { obj.try_iter()? };
         Ok(Saved::Enter(Frame::FrozenSet(FrozenSetFrame { set: set.clone(), items })))
     }
 
     /// Protocols 0 to 3 have no sets: `set([...])`.
     fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
-        let reduction = Reduction::call(obj.get_type().into_any(), (set::items_of(obj)?,).into_pyobject(self.py)?);
+        if self.is_being_ordered(obj) {
+            self.encoder.none();
+            return Ok(Saved::Done);
+        }
+        let items = if self.orders_sets() { self.ordered(obj)? } else { set::items_of(obj)? };
+        let reduction = Reduction::call(obj.get_type().into_any(), (items,).into_pyobject(self.py)?);
         self.save_as_call(reduction, obj)
     }
 }

@@ -57,6 +57,8 @@ enum Step<'py> {
     Items(Box<ItemsFrame<'py>>),
     /// The class is made: what was postponed until here is to be written.
     WritePostponed,
+    /// The code object is made: what follows are no constants of it.
+    LeaveCode,
 }
 
 /// While the arguments that make a class are written: the states that are to be written when it is made.
@@ -130,6 +132,7 @@ impl<'py> ReductionFrame<'py> {
                     let states = engine.postponed.pop().map(|postponed| postponed.states);
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
+                Step::LeaveCode => engine.canonical.in_code -= 1,
                 Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(frame))),
             }
         }
@@ -307,6 +310,10 @@ impl<'py> Engine<'py, '_> {
         steps.extend(reduction.dict_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::Dict, items)))));
         steps.extend(reduction.list_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::List, items)))));
         steps.push(Step::Made);
+        if obj.get_type().is(&self.runtime.code_type) {
+            self.canonical.in_code += 1;
+            steps.push(Step::LeaveCode);
+        }
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         let (obj, saving) = (obj.clone(), None);
         Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
