@@ -4,6 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use super::in_progress;
 use crate::reduce::code::VERSION_MARK;
 use crate::runtime::Runtime;
 
@@ -22,6 +23,7 @@ pub(super) fn check_version(told: &Bound<'_, PyAny>) -> PyResult<()> {
     if told.len() != 3 || !told.get_borrowed_item(0)?.cast_exact::<PyString>().is_ok_and(|mark| *mark == VERSION_MARK) {
         return Ok(());
     }
+    in_progress::clear();
     let py = told.py();
     let runtime = Runtime::get(py);
     let (there, here) = (told.get_item(1)?, runtime.state.python_version.bind(py));

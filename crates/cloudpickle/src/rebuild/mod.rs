@@ -11,6 +11,7 @@ mod descriptor;
 mod enumeration;
 mod file;
 mod function;
+mod in_progress;
 mod module;
 mod singleton;
 mod typing;
