@@ -63,6 +63,12 @@ CASES = {
         "class __main__.A -> .p.fget -> function __main__.A.p -> global 'lock'",
     ),
     "class of an instance": ("class A: x = lock", "A()", "class __main__.A -> .x"),
+    "enum": ("class E(enum.Enum):\n    A = 1\nE.extra = lock", "E.A", "class __main__.E -> .extra"),
+    "module": ("import types\nm = types.ModuleType('m'); m.x = lock", "m", "module m -> .x"),
+}
+
+# Where `pickle` itself can tell where it happened, since 3.14, its notes are all that is said.
+DATA = {
     "slots of a class by value": (
         "class A: __slots__ = ('a', 'b')\na = A(); a.a = 1; a.b = lock",
         "[a]",
@@ -74,12 +80,6 @@ CASES = {
         "holding(x=holding(y=[1, holding(z=lock)]))",
         "Bare.x -> .y[1] -> .__dict__['z']",
     ),
-    "enum": ("class E(enum.Enum):\n    A = 1\nE.extra = lock", "E.A", "class __main__.E -> .extra"),
-    "module": ("import types\nm = types.ModuleType('m'); m.x = lock", "m", "module m -> .x"),
-}
-
-# Where `pickle` itself can tell where it happened, since 3.14, its notes are all that is said.
-DATA = {
     "list": ("", "[1, [lock]]", "list[1][0]"),
     "tuple": ("", "(1, 2, lock)", "tuple[2]"),
     "dict": ("", "{'a': {2: lock}}", "dict['a'][2]"),

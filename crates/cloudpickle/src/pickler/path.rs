@@ -58,11 +58,12 @@ pub(super) fn of_frames<'py>(py: Python<'py>, frames: &[&Frame<'py>]) -> Option<
     Some(format!("{outer} -> ... {untold} more levels ... -> {inner}"))
 }
 
-/// Whether a path tells of functions or classes that travel by value.
+/// Whether a path tells of functions, classes or modules that travel by value.
 pub(super) fn leads_through_code(frames: &[Frame<'_>]) -> bool {
-    frames.iter().any(|frame| match frame {
-        Frame::Reduction(frame) => frame.obj.cast_exact::<PyFunction>().is_ok() || frame.obj.cast::<PyType>().is_ok(),
-        _ => false,
+    frames.iter().any(|frame| {
+        let Frame::Reduction(frame) = frame else { return false };
+        let obj = &frame.obj;
+        obj.cast_exact::<PyFunction>().is_ok() || obj.cast::<PyType>().is_ok() || obj.cast::<PyModule>().is_ok()
     })
 }
 
