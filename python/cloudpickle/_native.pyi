@@ -16,6 +16,8 @@ from types import CellType, CodeType, FunctionType, GetSetDescriptorType, Mappin
 from typing import Any, Callable, Protocol, TypeVar, final
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, WeakValueDictionary
 
+from typing_extensions import Buffer
+
 __all__ = [
     "_BUILTIN_TYPE_NAMES",
     "_PICKLE_BY_VALUE_MODULES",
@@ -98,6 +100,8 @@ __all__ = [
     "fingerprint",
     "instance",
     "list_registry_pickle_by_value",
+    "load",
+    "loads",
     "make_context_var",
     "make_property",
     "make_singleton",
@@ -117,6 +121,10 @@ _BufferCallback = Callable[[pickle.PickleBuffer], Any]
 
 class _Writable(Protocol):
     def write(self, data: Any, /) -> Any: ...
+
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
 
 __version__: str
 
@@ -237,6 +245,24 @@ def _dataclass_field_base_reduce(obj: Any) -> str | _Call: ...
 def _dataclass_sentinel_reduce(obj: Any) -> str | _Call: ...
 
 # --- Arguments to object: crates/cloudpickle/src/rebuild
+
+def loads(
+    data: Buffer,
+    /,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = (),
+) -> Any: ...
+def load(
+    file: _Readable,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = (),
+) -> Any: ...
 
 # Stands for "no value" where the contents of a cell are handed around.
 _empty_cell_value: Any

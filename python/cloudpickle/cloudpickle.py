@@ -79,6 +79,8 @@ from ._native import (
     fingerprint,
     instance,
     list_registry_pickle_by_value,
+    load,
+    loads,
     register_pickle_by_value,
     subimport,
     unregister_pickle_by_value,
@@ -129,9 +131,6 @@ LOAD_GLOBAL = opcode.opmap["LOAD_GLOBAL"]
 GLOBAL_OPS = (STORE_GLOBAL, DELETE_GLOBAL, LOAD_GLOBAL)
 HAVE_ARGUMENT = opcode.HAVE_ARGUMENT
 EXTENDED_ARG = opcode.EXTENDED_ARG
-
-load = pickle.load
-loads = pickle.loads
 
 
 class Pickler(pickle.Pickler):

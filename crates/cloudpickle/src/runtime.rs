@@ -137,6 +137,10 @@ looked_up! {
     string_io_type: PyType = "io" . "StringIO";
     /// `pickle.PicklingError`.
     pickling_error: PyType = "pickle" . "PicklingError";
+    /// `pickle.loads`.
+    pickle_loads: PyAny = "pickle" . "loads";
+    /// `pickle.load`.
+    pickle_load: PyAny = "pickle" . "load";
     /// `pickle.UnpicklingError`.
     unpickling_error: PyType = "pickle" . "UnpicklingError";
     /// `typing.TypeVar`.

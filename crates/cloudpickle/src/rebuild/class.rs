@@ -50,7 +50,7 @@ pub(crate) fn make_skeleton_class<'py>(
         attributes.set_item(intern.call1((key,))?, value)?;
     }
     let class = new_class(type_constructor, name, bases, attributes)?;
-    in_progress::begin(&class)?;
+    in_progress::begin(&class, name)?;
     tracker(py).lookup_or_track(class_tracker_id.as_ref(), class)
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn make_skeleton_enum<'py>(
     if !qualname.is_none() {
         class.setattr(intern!(py, "__qualname__"), qualname)?;
     }
-    in_progress::begin(&class)?;
+    in_progress::begin(&class, name)?;
     tracker(py).lookup_or_track(class_tracker_id.as_ref(), class)
 }
 

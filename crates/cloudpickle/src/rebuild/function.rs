@@ -34,7 +34,7 @@ pub(crate) fn make_function<'py>(
     let runtime = Runtime::get(py);
     globals.set_item(intern!(py, "__builtins__"), &runtime.builtins)?;
     let function = runtime.function_type.bind(py).call1((code, globals, name, argdefs, closure))?;
-    in_progress::begin(&function)?;
+    in_progress::begin(&function, code)?;
     Ok(function)
 }
 

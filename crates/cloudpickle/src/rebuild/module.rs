@@ -7,7 +7,6 @@ use pyo3::prelude::*;
 use super::in_progress;
 use crate::by_value::lookup::sys_modules;
 use crate::runtime::Runtime;
-use crate::told;
 
 /// Imports a module by its full name and returns it: `os.path` itself, not `os` as `__import__` does.
 ///
@@ -18,24 +17,12 @@ pub(crate) fn subimport<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     let py = name.py();
     // Looked up each time, as an `import` statement does: programs replace it.
     let import = Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?;
-    import.call1((name,)).inspect_err(|error| explain(py, error, name))?;
+    import.call1((name,)).inspect_err(|error| {
+        if error.is_instance_of::<PyImportError>(py) {
+            in_progress::explain(py, error, &format!("the module {name}"), None);
+        }
+    })?;
     sys_modules(py)?.get_item(name)
-}
-
-/// Adds to an `ImportError` which function or class needs the module, and the remedy.
-#[cold]
-fn explain(py: Python<'_>, error: &PyErr, name: &Bound<'_, PyAny>) {
-    if error.is_instance_of::<PyImportError>(py) {
-        let needed = match in_progress::last(py) {
-            Some(object) => format!("{object} needs the module {name}"),
-            None => format!("the pickle needs the module {name}"),
-        };
-        let remedy = "install it where the pickle is loaded, or have its code travel: \
-                      cloudpickle.register_pickle_by_value(module) where the pickle is made";
-        told::add_line(py, error, &format!("{needed}: {remedy}"));
-        // The load is over.
-        in_progress::clear();
-    }
 }
 
 /// A module of this name with this namespace, which is not entered in `sys.modules`.
