@@ -91,9 +91,7 @@ DATA = {
     "partial": ("", "functools.partial(print, 1, lock)", "partial.args[1]"),
     "partial's keyword": ("", "functools.partial(print, sep=lock)", "partial.keywords['sep']"),
     "own state": (
-        "import fractions\n"
-        "import string\n"
-        "string.Formatter.__getstate__ = lambda self: {'s': [lock]}",
+        "import fractions\nimport string\nstring.Formatter.__getstate__ = lambda self: {'s': [lock]}",
         "string.Formatter()",
         "Formatter.__getstate__()['s'][0]",
     ),

@@ -11,7 +11,7 @@ from travel import REPOSITORY, Peer, RemoteError
 
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from interpreters import INTERPRETERS  # noqa: E402
+from interpreters import INTERPRETERS
 
 SOURCE = """
 import enum

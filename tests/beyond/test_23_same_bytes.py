@@ -147,7 +147,9 @@ def test_ordered_constants_work():
     with Peer() as driver, Peer() as worker:
         driver.run(SOURCE)
         worker.load(driver.pickle("[is_vowel, is_odd_thing, nested]"))
-        assert worker.evaluate("[value[0]('a'), value[0]('b'), value[1](None), value[1](0), value[2](['six', 'x'])]") == [
+        assert worker.evaluate(
+            "[value[0]('a'), value[0]('b'), value[1](None), value[1](0), value[2](['six', 'x'])]"
+        ) == [
             True,
             False,
             True,

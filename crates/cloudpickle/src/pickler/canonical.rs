@@ -81,9 +81,9 @@ impl<'py> Engine<'py, '_> {
         let all = |is: fn(&Bound<'py, PyAny>) -> bool| elements.iter().all(|element| is(&element));
         let elements = if elements.len() < 2 {
             elements
-        } else if all(|element| element.is_exact_instance_of::<PyString>())
-            || all(|element| element.is_exact_instance_of::<PyInt>())
-            || all(|element| element.is_exact_instance_of::<PyBytes>())
+        } else if all(Bound::is_exact_instance_of::<PyString>)
+            || all(Bound::is_exact_instance_of::<PyInt>)
+            || all(Bound::is_exact_instance_of::<PyBytes>)
         {
             elements.call_method0(intern!(py, "sort"))?;
             elements
