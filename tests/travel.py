@@ -49,11 +49,11 @@ class RemoteError(Exception):
 class Peer:
     """A separate Python process with a `__main__` of its own. `path` is put in front of its `sys.path`."""
 
-    def __init__(self, path=()):
+    def __init__(self, path=(), python=sys.executable):
         boot = _BOOT.format(tests=str(TESTS), extra=[str(folder) for folder in [*path, *AGAINST]])
         self._folder = tempfile.TemporaryDirectory()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", boot],
+            [python, "-I", "-c", boot],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

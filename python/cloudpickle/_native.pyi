@@ -16,6 +16,8 @@ from types import CellType, CodeType, FunctionType, GetSetDescriptorType, Mappin
 from typing import Any, Callable, Protocol, TypeVar, final
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, WeakValueDictionary
 
+from typing_extensions import Buffer
+
 __all__ = [
     "_BUILTIN_TYPE_NAMES",
     "_PICKLE_BY_VALUE_MODULES",
@@ -95,8 +97,11 @@ __all__ = [
     "dump",
     "dumps",
     "dynamic_subimport",
+    "fingerprint",
     "instance",
     "list_registry_pickle_by_value",
+    "load",
+    "loads",
     "make_context_var",
     "make_property",
     "make_singleton",
@@ -117,6 +122,10 @@ _BufferCallback = Callable[[pickle.PickleBuffer], Any]
 class _Writable(Protocol):
     def write(self, data: Any, /) -> Any: ...
 
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+    def readline(self) -> bytes: ...
+
 __version__: str
 
 # --- The pickler: crates/cloudpickle/src/pickler
@@ -129,6 +138,7 @@ def dumps(
     buffer_callback: _BufferCallback | None = None,
     *,
     fix_imports: bool = True,
+    deterministic: bool | None = None,
 ) -> bytes: ...
 def dump(
     obj: Any,
@@ -137,7 +147,9 @@ def dump(
     buffer_callback: _BufferCallback | None = None,
     *,
     fix_imports: bool = True,
+    deterministic: bool | None = None,
 ) -> None: ...
+def fingerprint(obj: Any) -> str: ...
 
 @final
 class PicklerCore:
@@ -148,6 +160,7 @@ class PicklerCore:
         buffer_callback: _BufferCallback | None = None,
         *,
         fix_imports: bool = True,
+        deterministic: bool | None = None,
     ) -> PicklerCore: ...
     def dump(self, pickler: pickle.Pickler, obj: Any) -> None: ...
     # A reduce tuple, or NotImplemented.
@@ -232,6 +245,24 @@ def _dataclass_field_base_reduce(obj: Any) -> str | _Call: ...
 def _dataclass_sentinel_reduce(obj: Any) -> str | _Call: ...
 
 # --- Arguments to object: crates/cloudpickle/src/rebuild
+
+def loads(
+    data: Buffer,
+    /,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = (),
+) -> Any: ...
+def load(
+    file: _Readable,
+    *,
+    fix_imports: bool = True,
+    encoding: str = "ASCII",
+    errors: str = "strict",
+    buffers: Iterable[Any] | None = (),
+) -> Any: ...
 
 # Stands for "no value" where the contents of a cell are handed around.
 _empty_cell_value: Any

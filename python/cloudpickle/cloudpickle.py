@@ -76,8 +76,11 @@ from ._native import (
     dump,
     dumps,
     dynamic_subimport,
+    fingerprint,
     instance,
     list_registry_pickle_by_value,
+    load,
+    loads,
     register_pickle_by_value,
     subimport,
     unregister_pickle_by_value,
@@ -104,6 +107,7 @@ __all__ = [
     "dump",
     "dumps",
     "dynamic_subimport",
+    "fingerprint",
     "instance",
     "is_tornado_coroutine",
     "list_registry_pickle_by_value",
@@ -128,9 +132,6 @@ GLOBAL_OPS = (STORE_GLOBAL, DELETE_GLOBAL, LOAD_GLOBAL)
 HAVE_ARGUMENT = opcode.HAVE_ARGUMENT
 EXTENDED_ARG = opcode.EXTENDED_ARG
 
-load = pickle.load
-loads = pickle.loads
-
 
 class Pickler(pickle.Pickler):
     """Writes pickles to a file, with everything that `cloudpickle.dumps` can do and the hooks of `pickle.Pickler`.
@@ -143,6 +144,7 @@ class Pickler(pickle.Pickler):
         protocol: 0 to 5, negative for the highest; None is `DEFAULT_PROTOCOL`.
         buffer_callback: takes the `pickle.PickleBuffer` objects that travel out of band (protocol 5).
         fix_imports: whether protocols 0 to 2 name modules as Python 2 did.
+        deterministic: whether every process of the same Python is to write the same bytes, as in `dumps`.
 
     Raises:
         TypeError: `file` has no `write`.
@@ -170,6 +172,7 @@ class Pickler(pickle.Pickler):
         buffer_callback: Callable[[pickle.PickleBuffer], Any] | None = None,
         *,
         fix_imports: bool = True,
+        deterministic: bool | None = None,
     ) -> None:
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
         if PYPY:
@@ -177,7 +180,9 @@ class Pickler(pickle.Pickler):
         else:
             # The base class checks the arguments, and has the attributes `bin` and `fast`.
             super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
-        self._core = _native.PicklerCore(file, self.proto, buffer_callback, fix_imports=fix_imports)
+        self._core = _native.PicklerCore(
+            file, self.proto, buffer_callback, fix_imports=fix_imports, deterministic=deterministic
+        )
 
     def dump(self, obj: Any) -> None:
         """Write one pickle of `obj` to the file.

@@ -126,9 +126,30 @@ def test_one_pickler_class():
     assert cloudpickle.Pickler.__module__ == "cloudpickle.cloudpickle"
 
 
-def test_load_and_loads_are_pickles():
-    assert cloudpickle.load is pickle.load
-    assert cloudpickle.loads is pickle.loads
+@pytest.mark.parametrize("name", ["load", "loads"])
+def test_load_and_loads_are_called_as_pickles(name):
+    """They are functions of their own only to say more when something is missing."""
+    ours, theirs = getattr(cloudpickle, name), getattr(pickle, name)
+    assert inspect.signature(ours) == inspect.signature(theirs)
+    assert getattr(cloudpickle.cloudpickle, name) is ours
+
+    def outcome(function, *arguments, **options):
+        try:
+            return function(*(make() if callable(make) else make for make in arguments), **options)
+        except Exception as error:
+            return type(error)
+
+    def source(data):
+        return data if name == "loads" else lambda: io.BytesIO(data)
+
+    for data in (pickle.dumps({"a": [1]}), b"", b"garbage", b"cno_such_module\nname\n.", b"cos\nno_such_name\n."):
+        assert outcome(ours, source(data)) == outcome(theirs, source(data))
+    data = pickle.dumps(pickle.PickleBuffer(b"abc"), protocol=5, buffer_callback=lambda buffer: None)
+    assert outcome(ours, source(data), buffers=[b"xyz"]) == b"xyz"
+    for options in ({"encoding": "bytes"}, {"encoding": "latin1", "errors": "strict", "fix_imports": False}):
+        assert outcome(ours, source(b"U\x01\xe9."), **options) == outcome(theirs, source(b"U\x01\xe9."), **options)
+    assert outcome(ours) is outcome(theirs) is TypeError
+    assert outcome(ours, source(b"N."), unknown=1) is outcome(theirs, source(b"N."), unknown=1) is TypeError
 
 
 def test_default_protocol():

@@ -137,6 +137,12 @@ looked_up! {
     string_io_type: PyType = "io" . "StringIO";
     /// `pickle.PicklingError`.
     pickling_error: PyType = "pickle" . "PicklingError";
+    /// `pickle.loads`.
+    pickle_loads: PyAny = "pickle" . "loads";
+    /// `pickle.load`.
+    pickle_load: PyAny = "pickle" . "load";
+    /// `pickle.UnpicklingError`.
+    unpickling_error: PyType = "pickle" . "UnpicklingError";
     /// `typing.TypeVar`.
     type_var_type: PyType = "typing" . "TypeVar";
     /// `typing.get_type_hints`, for annotations that are text.
@@ -222,6 +228,10 @@ pub(crate) struct State {
     pub(crate) lazy_import_type: Option<Py<PyAny>>,
     /// The attributes of code objects that `types.CodeType` takes, interned.
     pub(crate) code_fields: Py<PyTuple>,
+    /// Whether dumps are deterministic that do not say what they want: `CLOUDPICKLE_DETERMINISTIC=1`.
+    pub(crate) deterministic_by_default: bool,
+    /// The running Python, as pickles name it that hold code for it: `CPython 3.11`.
+    pub(crate) python_version: Py<PyString>,
     /// The opcodes that name globals.
     pub(crate) global_opcodes: GlobalOpcodes,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
@@ -260,10 +270,23 @@ impl State {
             builtin_type_names: builtin_type_names(py)?.unbind(),
             lazy_import_type: py.import("types")?.getattr_opt("LazyImportType")?.map(Bound::unbind),
             code_fields: PyTuple::new(py, compat::code::FIELDS.iter().map(|name| PyString::intern(py, name)))?.unbind(),
+            deterministic_by_default: py
+                .import("os")?
+                .getattr("environ")?
+                .call_method1("get", ("CLOUDPICKLE_DETERMINISTIC",))?
+                .eq("1")?,
+            python_version: python_version(py)?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
             deep_recursion_error: deep_recursion_error(py)?,
         })
     }
+}
+
+/// Implementation and minor version: what bytecode depends on.
+fn python_version(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
+    let implementation = py.import("platform")?.getattr("python_implementation")?.call0()?;
+    let version = py.version_info();
+    Ok(PyString::new(py, &format!("{implementation} {}.{}", version.major, version.minor)))
 }
 
 /// What the module `types` names. Where it has two names for a type, the second one counts, as it does upstream.

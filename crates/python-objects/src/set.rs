@@ -30,6 +30,14 @@ impl<'py> SetCursor<'py> {
         }
     }
 
+    /// Before the first of these items of a set, which somebody put in order.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn over(items: &Bound<'py, PyList>) -> PyResult<Self> {
+        Ok(Self { items: items.try_iter()?, copied: Some(items.len()) })
+    }
+
     /// The next item, or `None` behind the last. `undisturbed` says that no Python code has run since the start.
     ///
     /// # Errors

@@ -7,14 +7,19 @@
 //!
 //! `TypeVar`s are tracked in the same way.
 //!
+//! Ids are random, or made from the contents of a class where a deterministic pickle was asked for: [`Ids`]. That one is
+//! given when the class is first written so, and stays with it: a class that changes is still the same class.
+//!
 //! No Python code runs while the lock is held: under it there are only table operations and reference counts going up.
 //! Weak references are made, followed and dropped outside; what a table no longer needs is carried out of the lock
 //! first. A thread that waits for the lock is detached from the interpreter meanwhile.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
@@ -34,6 +39,9 @@ pub(crate) struct ClassTracker(Mutex<Tables>);
 struct Tables {
     by_address: HashMap<usize, Tracked>,
     by_id: HashMap<String, Py<PyWeakref>>,
+    /// How many classes had the contents with this digest. Never forgotten: the next one is another class, even when
+    /// those before are gone here, for they may live where they were sent to.
+    by_contents: HashMap<String, usize>,
     /// The number of entries at which dead ones are looked for.
     sweep_at: usize,
 }
@@ -42,6 +50,9 @@ struct Tables {
 struct Tracked {
     class: Py<PyWeakref>,
     id: Py<PyString>,
+    /// Whether the id is as good for a deterministic pickle: made from the class's contents, or given by the process
+    /// that the class came from, which has to recognize it.
+    is_lasting: bool,
     /// The process that gave the class its id, if it did not arrive with one. A forked child is another process.
     home: Option<u32>,
     /// What is told apart by identity in the class's fingerprints.
@@ -54,7 +65,7 @@ struct Tracked {
 
 impl Tracked {
     fn new(class: Py<PyWeakref>, id: Py<PyString>, home: Option<u32>) -> Self {
-        Self { class, id, home, identities: Vec::new(), sent: None, applied: None }
+        Self { class, id, is_lasting: home.is_none(), home, identities: Vec::new(), sent: None, applied: None }
     }
 }
 
@@ -67,6 +78,42 @@ pub(crate) enum Arrival {
     /// The class is known. Of its attributes, by the numbers of their names, only those that were edited are to be set,
     /// and those that are gone deleted.
     Known { edited: HashSet<u64>, gone: HashSet<u64> },
+}
+
+/// Which ids the classes get that travel by value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// What they have; random ones for those that have none.
+    Random,
+    /// Made from their contents, so that another process finds the same ones.
+    OfContents,
+    /// None at all: what is written is compared, and never loaded.
+    LeftOut,
+}
+
+thread_local! {
+    /// What the dump in progress on this thread wants: reducers are called without being told.
+    static WANTED: Cell<Ids> = const { Cell::new(Ids::Random) };
+}
+
+/// Which ids the dump in progress on this thread wants.
+pub(crate) fn wanted() -> Ids {
+    WANTED.get()
+}
+
+/// For as long as this lives, the dump on this thread wants these ids.
+pub(crate) struct WantedIds(Ids);
+
+impl WantedIds {
+    pub(crate) fn set(ids: Ids) -> Self {
+        Self(WANTED.replace(ids))
+    }
+}
+
+impl Drop for WantedIds {
+    fn drop(&mut self) {
+        WANTED.set(self.0);
+    }
 }
 
 /// What is stored where something is about to be written: the writer's view must still hold when it writes.
@@ -94,6 +141,64 @@ impl ClassTracker {
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Tables> {
         // The tables are whole after every statement under the lock: a panic elsewhere leaves them usable.
         self.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The id under which `class` goes into the dump in progress on this thread, if it wants ids.
+    pub(crate) fn wanted_id<'py>(&self, class: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
+        match WANTED.get() {
+            Ids::Random => self.tracker_id(class).map(Some),
+            Ids::LeftOut => Ok(None),
+            Ids::OfContents => {
+                // The pickler saw to it for classes. What else has an id is told by its name.
+                if !self.has_lasting_id(class) {
+                    let name = class.getattr_opt("__name__")?.map(|name| name.to_string()).unwrap_or_default();
+                    let digest = digest_of(class.py(), format!("{} {name}", class.get_type().name()?).as_bytes())?;
+                    self.give_id_of_contents(class, &digest)?;
+                }
+                self.tracker_id(class).map(Some)
+            }
+        }
+    }
+
+    /// Whether `class` has an id that is not random, or that another process gave it.
+    pub(crate) fn has_lasting_id(&self, class: &Bound<'_, PyAny>) -> bool {
+        let py = class.py();
+        let found = self
+            .lock(py)
+            .by_address
+            .get(&identity::of(class))
+            .filter(|entry| entry.is_lasting)
+            .map(|entry| entry.class.clone_ref(py));
+        found.is_some_and(|reference| leads_to(reference.bind(py), class))
+    }
+
+    /// Gives `class` an id made from the digest of its contents. Of several classes with the same contents, each gets
+    /// one of its own. Under an id that it had before, it stays known.
+    pub(crate) fn give_id_of_contents(&self, class: &Bound<'_, PyAny>, digest: &str) -> PyResult<()> {
+        let py = class.py();
+        let reference = weak_reference(class)?;
+        // What is remembered under the id that it had stays.
+        let before = self.entry(class, |entry| (std::mem::take(&mut entry.identities), entry.sent.take()));
+        let (identities, sent) = before.unwrap_or_default();
+        let mut tables = self.lock(py);
+        let id = loop {
+            let count = tables.by_contents.entry(digest.to_owned()).or_default();
+            *count += 1;
+            let id = if *count == 1 { digest.to_owned() } else { format!("{digest}-{count}") };
+            // A class that came here from another process may have it.
+            if !tables.by_id.contains_key(&id) {
+                break id;
+            }
+        };
+        let text = PyString::new(py, &id).unbind();
+        let tracked = Tracked::new(reference.clone_ref(py), text, Some(process::id()));
+        let tracked = Tracked { is_lasting: true, identities, sent, ..tracked };
+        let replaced = tables.by_address.insert(identity::of(class), tracked);
+        let replaced_id = tables.by_id.insert(id, reference);
+        drop(tables);
+        drop((replaced, replaced_id));
+        self.sweep_when_due(py);
+        Ok(())
     }
 
     /// The id of `class`, a fresh one if it has none.
@@ -304,6 +409,19 @@ pub(crate) fn fresh_id(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     Ok(PyString::new(py, &format!("{:032x}", u128::from_be_bytes(bytes))))
+}
+
+/// The first 32 hexadecimal digits of the SHA-256 of some contents: an id as long as a random one.
+pub(crate) fn digest_of(py: Python<'_>, contents: &[u8]) -> PyResult<String> {
+    let mut digest = sha256(py, contents)?;
+    digest.truncate(32);
+    Ok(digest)
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub(crate) fn sha256(py: Python<'_>, bytes: &[u8]) -> PyResult<String> {
+    let hash = py.import(intern!(py, "hashlib"))?.call_method1(intern!(py, "sha256"), (PyBytes::new(py, bytes),))?;
+    hash.call_method0(intern!(py, "hexdigest"))?.extract()
 }
 
 /// The process's tracker.

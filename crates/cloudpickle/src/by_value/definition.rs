@@ -21,7 +21,7 @@ use pyo3::types::{
 use python_objects::identity;
 use python_objects::kind::Kind;
 
-use super::class_tracker::tracker;
+use super::class_tracker::{Ids, tracker, wanted};
 use super::{code_globals, lookup};
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -293,10 +293,12 @@ fn text(tag: u8, text: &Bound<'_, PyString>) -> u64 {
     }
 }
 
-/// A class by reference is its name, one by value its id.
+/// A class by reference is its name, one by value its id; its name too in a deterministic dump, whose bytes must not
+/// depend on which classes had an id before.
 fn class_number(class: &Bound<'_, PyType>) -> u64 {
     let py = class.py();
-    if !lookup::by_reference(class).unwrap_or(true)
+    if wanted() == Ids::Random
+        && !lookup::by_reference(class).unwrap_or(true)
         && let Ok(id) = tracker(py).tracker_id(class)
     {
         return number(|hasher| ("class", id.to_string()).hash(hasher));

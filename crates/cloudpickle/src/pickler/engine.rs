@@ -15,15 +15,18 @@ use python_objects::identity;
 use python_objects::kind::Kind;
 
 use super::BaseGlobals;
+use super::canonical::Canonical;
 use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
+use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::trail;
+use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
@@ -43,6 +46,8 @@ pub(crate) struct Settings {
     pub(crate) binary: bool,
     /// `Pickler.fast`: no memo.
     pub(crate) fast: bool,
+    /// Which ids classes get. Random ones, unless the pickle is to be deterministic.
+    pub(crate) ids: Ids,
 }
 
 /// One dump in progress.
@@ -55,8 +60,11 @@ pub(super) struct Engine<'py, 's> {
     pub(super) hooks: Hooks<'py>,
     memo: &'s mut Memo,
     /// Where the memo comes from, if from a pickler: its hooks may look at it.
-    lender: Option<&'s MemoOfPickler>,
+    pub(super) lender: Option<&'s MemoOfPickler>,
     base_globals: &'s BaseGlobals,
+    /// Whether the pickle says already on which Python its code runs.
+    pub(super) version_is_told: bool,
+    pub(super) canonical: Canonical<'py>,
     /// Counts the objects, to look for signals now and then.
     saved: u32,
     pub(super) calls: CallsOfPython,
@@ -121,7 +129,7 @@ impl<'py> Frame<'py> {
     }
 
     /// The container that is being written. Reductions are the endless guard's affair.
-    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+    pub(super) fn object(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
             Frame::Tuple(frame) => Some(frame.tuple.as_any()),
             Frame::List(frame) => Some(frame.list.as_any()),
@@ -129,6 +137,21 @@ impl<'py> Frame<'py> {
             Frame::Set(frame) => Some(frame.set.as_any()),
             Frame::FrozenSet(frame) => Some(frame.set.as_any()),
             Frame::Reduction(_) | Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+        }
+    }
+}
+
+impl<'py> Frame<'py> {
+    /// Where in its object the frame is. Reductions have parts instead.
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        match self {
+            Frame::Tuple(frame) => Some(frame.hop()),
+            Frame::List(frame) => Some(frame.hop()),
+            Frame::Dict(frame) => frame.hop(),
+            Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
+            Frame::Items(frame) => frame.hop(),
+            Frame::PersistentId(_) => Some(Hop::PersistentId),
+            Frame::Global(_) | Frame::Reduction(_) => None,
         }
     }
 }
@@ -204,6 +227,8 @@ impl<'py, 's> Engine<'py, 's> {
             memo,
             lender,
             base_globals,
+            version_is_told: false,
+            canonical: Canonical::default(),
             saved: 0,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
@@ -219,7 +244,9 @@ impl<'py, 's> Engine<'py, 's> {
     /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
+        self.version_is_told = false;
         self.encoder.start();
+        let _wanted = WantedIds::set(self.settings.ids);
         self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
@@ -257,7 +284,9 @@ impl<'py, 's> Engine<'py, 's> {
         loop {
             match current.resume(self) {
                 Err(error) => {
-                    return Err(trail::annotated(self.py, error, [&current].into_iter().chain(suspended.iter().rev())));
+                    suspended.push(current);
+                    let error = trail::with_notes(self.py, error, &suspended);
+                    return Err(trail::with_path(self.py, self.explained(error), &suspended));
                 }
                 Ok(Saved::Enter(part)) => {
                     self.entered(&part)?;
@@ -316,7 +345,7 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Saves `obj` without asking `persistent_id`. The order of decisions is the C pickler's.
-    fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
         let kind = Kind::of(obj);
         // Atoms are not in the memo.
         match kind {
@@ -327,6 +356,13 @@ impl<'py, 's> Engine<'py, 's> {
             Kind::Bool => return self.save_bool(obj),
             Kind::Int => return self.save_int(obj),
             Kind::Float => return self.save_float(obj),
+            Kind::Str if self.is_deterministic() => {
+                let first = self.canonical_string(obj)?;
+                return match self.memo.get(&first) {
+                    Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
+                    None => self.save_str(&first),
+                };
+            }
             _ => {}
         }
         if let Some(index) = self.memo.get(obj) {
@@ -351,6 +387,9 @@ impl<'py, 's> Engine<'py, 's> {
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
         let py = self.py;
         self.calls.another();
+        if self.settings.ids == Ids::OfContents {
+            self.give_id_of_contents(obj)?;
+        }
         match &self.hooks.reducer_override {
             ReducerOverride::Native => {
                 if let Some(reduction) = native_reduction(obj, self.base_globals)? {

@@ -8,6 +8,7 @@ use pyo3::types::PyType;
 use crate::runtime::{self, Runtime};
 
 /// The hooks of one dump.
+#[derive(Clone)]
 pub(super) struct Hooks<'py> {
     /// Asked for every object, first of all.
     pub(super) persistent_id: Option<Bound<'py, PyAny>>,
@@ -18,6 +19,7 @@ pub(super) struct Hooks<'py> {
 }
 
 /// Who reduces functions and classes.
+#[derive(Clone)]
 pub(super) enum ReducerOverride<'py> {
     /// `Pickler.reducer_override`, whose Rust half the engine calls directly.
     Native,
@@ -26,6 +28,7 @@ pub(super) enum ReducerOverride<'py> {
 }
 
 /// Where reducers are looked up by type.
+#[derive(Clone)]
 pub(super) enum DispatchTable<'py> {
     /// `Pickler.dispatch_table`: the table of the class, then `copyreg`'s.
     Default,

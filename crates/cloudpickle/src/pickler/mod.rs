@@ -6,17 +6,20 @@
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
+//! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`endless`]: telling data that is deep from data that never ends.
-//! - [`trail`]: where in the graph an error happened.
+//! - [`trail`]: where in the graph an error happened; [`path`]: the same as one line.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
 
 mod base_globals;
+mod canonical;
 mod endless;
 mod engine;
 mod hooks;
 mod memo;
 mod memo_of_pickler;
 mod output;
+mod path;
 pub(crate) mod python_api;
 mod save_atom;
 mod save_container;
@@ -26,3 +29,4 @@ mod trail;
 
 pub(crate) use base_globals::BaseGlobals;
 pub(crate) use python_api::can_be_pickled;
+pub(crate) use trail::full_type_name;

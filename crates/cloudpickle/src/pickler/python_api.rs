@@ -17,12 +17,14 @@ use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
+use crate::by_value::class_tracker::{Ids, sha256};
 use crate::runtime::{self, Runtime};
 
 /// Adds the functions to the extension.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     runtime::add_function(module, wrap_pyfunction!(dumps, module)?)?;
-    runtime::add_function(module, wrap_pyfunction!(dump, module)?)
+    runtime::add_function(module, wrap_pyfunction!(dump, module)?)?;
+    runtime::add_function(module, wrap_pyfunction!(fingerprint, module)?)
 }
 
 /// Serialize `obj` to a bytes object.
@@ -33,6 +35,9 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///     buffer_callback: called with each `pickle.PickleBuffer`; if it returns a false value, the buffer's data stays
 ///         out of the result, and whoever loads it passes the buffers to `loads(..., buffers=)`.
 ///     fix_imports: whether protocols 0 to 2 name modules as Python 2 did.
+///     deterministic: whether classes get ids made from their contents, not random ones, and sets an order, so that
+///         every process of the same Python gives the same bytes; None is what the environment variable
+///         `CLOUDPICKLE_DETERMINISTIC` said when cloudpickle was imported.
 ///
 /// Returns:
 ///     A pickle, which plain `pickle.loads` loads where some `cloudpickle` is installed.
@@ -41,15 +46,16 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///     PicklingError, TypeError: something in `obj` cannot be pickled.
 ///     ValueError: there is no such protocol, or it cannot have out-of-band buffers.
 #[pyfunction]
-#[pyo3(signature = (obj, protocol = None, buffer_callback = None, *, fix_imports = true))]
+#[pyo3(signature = (obj, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
 pub(crate) fn dumps<'py>(
     obj: &Bound<'py, PyAny>,
     protocol: Option<&Bound<'py, PyAny>>,
     buffer_callback: Option<Bound<'py, PyAny>>,
     fix_imports: bool,
+    deterministic: Option<bool>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
-    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
@@ -68,7 +74,7 @@ pub(crate) fn can_be_pickled(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     if !trials.lock().unwrap_or_else(PoisonError::into_inner).insert(trial) {
         return Ok(true);
     }
-    let outcome = dumps(obj, None, None, true);
+    let outcome = dumps(obj, None, None, true, Some(false));
     trials.lock().unwrap_or_else(PoisonError::into_inner).remove(&trial);
     match outcome {
         Ok(_) => Ok(true),
@@ -82,16 +88,17 @@ pub(crate) fn can_be_pickled(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are. The other
 /// arguments and the exceptions are those of `dumps`. If an exception is raised, what was written is no whole pickle.
 #[pyfunction]
-#[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true))]
+#[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
 pub(crate) fn dump<'py>(
     obj: &Bound<'py, PyAny>,
     file: &Bound<'py, PyAny>,
     protocol: Option<&Bound<'py, PyAny>>,
     buffer_callback: Option<Bound<'py, PyAny>>,
     fix_imports: bool,
+    deterministic: Option<bool>,
 ) -> PyResult<()> {
     let py = obj.py();
-    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let write = write_of(file)?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
@@ -102,6 +109,25 @@ pub(crate) fn dump<'py>(
 fn write_of<'py>(file: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let write = file.getattr_opt(intern!(file.py(), "write"))?;
     write.ok_or_else(|| PyTypeError::new_err("file must have a 'write' attribute"))
+}
+
+/// A digest of `obj` for cache keys: 64 hexadecimal digits, the same in every process of the same Python.
+///
+/// It covers what `dumps` would write: the code of functions and classes that travel by value with the file and the line
+/// where they stand, the globals they use, the contents of data. What travels by reference counts by its name. Nothing
+/// can be loaded from it.
+///
+/// Raises:
+///     PicklingError, TypeError: something in `obj` cannot be pickled.
+#[pyfunction]
+pub(crate) fn fingerprint(obj: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = obj.py();
+    let protocol = Protocol::HIGHEST;
+    let settings = Settings { protocol, fix_imports: true, binary: true, fast: false, ids: Ids::LeftOut };
+    let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    let mut engine = Engine::new(py, settings, Output::Memory, Hooks::plain(None), &mut memo, None, &base_globals);
+    engine.dump(obj)?;
+    sha256(py, engine.encoder.written())
 }
 
 impl Settings {
@@ -120,7 +146,13 @@ impl Settings {
         if out_of_band && !protocol.has_buffers() {
             return Err(PyValueError::new_err("buffer_callback needs protocol >= 5"));
         }
-        Ok(Self { protocol, fix_imports, binary: protocol.is_binary(), fast: false })
+        Ok(Self { protocol, fix_imports, binary: protocol.is_binary(), fast: false, ids: Ids::Random })
+    }
+
+    /// With the ids that a deterministic dump needs, where one is wanted.
+    fn with_ids(self, py: Python<'_>, deterministic: Option<bool>) -> Self {
+        let deterministic = deterministic.unwrap_or_else(|| Runtime::get(py).state.deterministic_by_default);
+        Self { ids: if deterministic { Ids::OfContents } else { Ids::Random }, ..self }
     }
 }
 
@@ -137,14 +169,16 @@ pub(crate) struct PicklerCore {
 #[pymethods]
 impl PicklerCore {
     #[new]
-    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true))]
+    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
     fn new(
         file: &Bound<'_, PyAny>,
         protocol: Option<&Bound<'_, PyAny>>,
         buffer_callback: Option<Bound<'_, PyAny>>,
         fix_imports: bool,
+        deterministic: Option<bool>,
     ) -> PyResult<Self> {
-        let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?;
+        let settings =
+            Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(file.py(), deterministic);
         let write = write_of(file)?.unbind();
         let buffer_callback = buffer_callback.map(Bound::unbind);
         let (base_globals, memo) = (BaseGlobals::default(), MemoOfPickler::new());

@@ -14,6 +14,7 @@ use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
 
 use super::engine::{CallsOfPython, Engine, Frame, Saved, save_part};
+use super::path::Hop;
 use crate::reduce::reduction::Reduction;
 
 /// How many items one APPENDS, SETITEMS or ADDITEMS takes: what the unpickler's stack has to hold.
@@ -84,13 +85,21 @@ impl<'py> TupleFrame<'py> {
     }
 }
 
-impl TupleFrame<'_> {
+impl<'py> TupleFrame<'py> {
+    pub(super) fn hop(&self) -> Hop<'py> {
+        Hop::Index(self.index.saturating_sub(1))
+    }
+
     pub(super) fn in_progress(&self) -> String {
         format!("tuple item {}", self.index.saturating_sub(1))
     }
 }
 
 impl<'py> ListFrame<'py> {
+    pub(super) fn hop(&self) -> Hop<'py> {
+        Hop::Index(self.cursor.taken().saturating_sub(1))
+    }
+
     pub(super) fn in_progress(&self) -> String {
         format!("list item {}", self.cursor.taken().saturating_sub(1))
     }
@@ -126,12 +135,22 @@ impl<'py> ListFrame<'py> {
 }
 
 impl<'py> DictFrame<'py> {
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        let key = self.key()?;
+        Some(if self.value.is_some() { Hop::Key(key) } else { Hop::Value(key, Some(self.dict.clone())) })
+    }
+
+    /// The key of the item in progress.
+    fn key(&self) -> Option<Bound<'py, PyAny>> {
+        self.dict.keys().get_item(self.taken.checked_sub(1)?).ok()
+    }
+
     /// The item whose value is being saved; nothing for a key.
     pub(super) fn in_progress(&self) -> Option<String> {
         if self.value.is_some() {
             return None;
         }
-        let key = self.dict.keys().get_item(self.taken.checked_sub(1)?).ok()?;
+        let key = self.key()?;
         Some(format!("dict item {}", key.repr().ok()?))
     }
 
@@ -317,10 +336,11 @@ impl<'py> Engine<'py, '_> {
         }
         self.encoder.op(Opcode::EmptySet);
         self.memo_put(obj)?;
-        if set.is_empty() {
+        if set.is_empty() || self.is_being_ordered(obj) {
             return Ok(Saved::Done);
         }
-        let (cursor, calls) = (SetCursor::new(set)?, self.calls);
+        let cursor = if self.orders_sets() { SetCursor::over(&self.ordered(obj)?)? } else { SetCursor::new(set)? };
+        let calls = self.calls;
         Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), cursor, calls, batch: Batch::Closed })))
     }
 
@@ -329,14 +349,23 @@ impl<'py> Engine<'py, '_> {
         if !self.settings.protocol.has_sets() {
             return self.save_set_as_call(obj);
         }
+        if self.is_being_ordered(obj) {
+            self.encoder.none();
+            return Ok(Saved::Done);
+        }
         self.encoder.op(Opcode::Mark);
-        let items = obj.try_iter()?;
+        let items = if self.orders_sets() { self.ordered(obj)?.try_iter()? } else { obj.try_iter()? };
         Ok(Saved::Enter(Frame::FrozenSet(FrozenSetFrame { set: set.clone(), items })))
     }
 
     /// Protocols 0 to 3 have no sets: `set([...])`.
     fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
-        let reduction = Reduction::call(obj.get_type().into_any(), (set::items_of(obj)?,).into_pyobject(self.py)?);
+        if self.is_being_ordered(obj) {
+            self.encoder.none();
+            return Ok(Saved::Done);
+        }
+        let items = if self.orders_sets() { self.ordered(obj)? } else { set::items_of(obj)? };
+        let reduction = Reduction::call(obj.get_type().into_any(), (items,).into_pyobject(self.py)?);
         self.save_as_call(reduction, obj)
     }
 }

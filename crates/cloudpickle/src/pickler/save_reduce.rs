@@ -11,11 +11,14 @@ use python_objects::identity;
 
 use super::endless::Level;
 use super::engine::{Engine, Frame, Saved, save_part};
+use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
+use crate::reduce::code;
 use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
+use crate::runtime;
 
 /// A reduction on its way out.
 pub(super) struct ReductionFrame<'py> {
@@ -24,7 +27,7 @@ pub(super) struct ReductionFrame<'py> {
     /// What is still to be done, the next step last.
     steps: Vec<Step<'py>>,
     /// What is being saved.
-    saving: Option<Part>,
+    pub(super) saving: Option<Part>,
     /// Whether a reducer made the reduction, and not the pickler for a type that the protocol has no opcodes for.
     by_reducer: bool,
     level: Level,
@@ -32,7 +35,7 @@ pub(super) struct ReductionFrame<'py> {
 
 /// The parts of a reduction, as the C pickler's notes name them.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Reconstructor,
     ReconstructorArguments,
     Class,
@@ -54,6 +57,8 @@ enum Step<'py> {
     Items(Box<ItemsFrame<'py>>),
     /// The class is made: what was postponed until here is to be written.
     WritePostponed,
+    /// The code object is made: what follows are no constants of it.
+    LeaveCode,
 }
 
 /// While the arguments that make a class are written: the states that are to be written when it is made.
@@ -127,6 +132,7 @@ impl<'py> ReductionFrame<'py> {
                     let states = engine.postponed.pop().map(|postponed| postponed.states);
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
+                Step::LeaveCode => engine.canonical.in_code -= 1,
                 Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(frame))),
             }
         }
@@ -153,6 +159,15 @@ impl<'py> ItemsFrame<'py> {
     fn new(obj: &Bound<'py, PyAny>, kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
         let (obj, parts) = (obj.clone(), Vec::new());
         Self { obj, kind, iterator, ahead: None, parts, name: None, begun: 0, batch: Batch::Closed }
+    }
+
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        match (&self.kind, &self.name) {
+            (Items::List, _) => Some(Hop::Index(self.begun.checked_sub(1)?)),
+            (Items::Dict, Some(key)) if self.parts.is_empty() => Some(Hop::Value(key.clone(), None)),
+            (Items::Dict, Some(key)) => Some(Hop::Key(key.clone())),
+            (Items::Dict, None) => None,
+        }
     }
 
     /// The item that is being saved; nothing for a key.
@@ -261,6 +276,9 @@ impl<'py> Engine<'py, '_> {
         obj: &Bound<'py, PyAny>,
         by_reducer: bool,
     ) -> PyResult<Saved<'py>> {
+        if !self.version_is_told && code::is_made_of_code(obj, &reduction) {
+            self.save_version(obj)?;
+        }
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
         let key = identity::of(obj);
@@ -292,6 +310,10 @@ impl<'py> Engine<'py, '_> {
         steps.extend(reduction.dict_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::Dict, items)))));
         steps.extend(reduction.list_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::List, items)))));
         steps.push(Step::Made);
+        if obj.get_type().is(&self.runtime.code_type) {
+            self.canonical.in_code += 1;
+            steps.push(Step::LeaveCode);
+        }
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         let (obj, saving) = (obj.clone(), None);
         Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
@@ -315,6 +337,40 @@ impl<'py> Engine<'py, '_> {
             self.postponed.push(Postponed { owner, waiting, states: Vec::new() });
         }
         Ok(any)
+    }
+
+    /// `_make_cell((mark, version, name))`, whose result nobody wants: it stands before the first code of a pickle, so
+    /// that another Python refuses the pickle before it makes anything of that code. Upstream makes a cell and drops it.
+    fn save_version(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.version_is_told = true;
+        let py = self.py;
+        let (module, name) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
+        if self.settings.protocol.has_stack_global() {
+            // Strings are written whole.
+            self.save_object(module)?;
+            self.save_object(name)?;
+            self.encoder.op(Opcode::StackGlobal);
+        } else {
+            self.save_global_as_text(module, name)?;
+        }
+        let short = self.settings.protocol.has_short_tuples();
+        if !short {
+            self.encoder.op(Opcode::Mark);
+            self.encoder.op(Opcode::Mark);
+        }
+        for text in code::version_told(obj) {
+            self.save_object(text.as_any())?;
+        }
+        if short {
+            self.encoder.op(Opcode::Tuple3);
+            self.encoder.op(Opcode::Tuple1);
+        } else {
+            self.encoder.op(Opcode::Tuple);
+            self.encoder.op(Opcode::Tuple);
+        }
+        self.encoder.op(Opcode::Reduce);
+        self.encoder.op(Opcode::Pop);
+        Ok(())
     }
 
     /// A global with a dotted name, for protocols that have no STACK_GLOBAL: `getattr(getattr(module.a, "b"), "c")`.

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::code;
 use crate::runtime::Runtime;
 
 /// Stands for "this variable has no value" where a cell's contents are handed around. There is one of it.
@@ -34,13 +35,19 @@ impl<'py> FromPyObject<'_, 'py> for Given<'py> {
 }
 
 /// A cell that holds `value`, or an empty one when called without, or with the sentinel `_empty_cell_value`.
+///
+/// Raises:
+///     `UnpicklingError`: the value is what pickles say of the Python their code is for, and this is another.
 #[pyfunction]
 #[pyo3(name = "_make_cell", signature = (value = Given(None)))]
 pub(crate) fn make_cell<'py>(py: Python<'py>, value: Given<'py>) -> PyResult<Bound<'py, PyAny>> {
     let runtime = Runtime::get(py);
     let cell_type = runtime.cell_type.bind(py);
     match value.0 {
-        Some(value) if !value.is(&runtime.state.empty_cell_value) => cell_type.call1((value,)),
+        Some(value) if !value.is(&runtime.state.empty_cell_value) => {
+            code::check_version(&value)?;
+            cell_type.call1((value,))
+        }
         _ => cell_type.call0(),
     }
 }

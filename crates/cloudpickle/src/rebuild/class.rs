@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
 use python_objects::dict;
 
-use super::enumeration;
+use super::{enumeration, in_progress};
 use crate::by_value::class_tracker::{Arrival, tracker};
 use crate::by_value::definition::{self, Definition};
 use crate::by_value::spawned;
@@ -51,6 +51,7 @@ pub(crate) fn make_skeleton_class<'py>(
         attributes.set_item(intern.call1((key,))?, value)?;
     }
     let class = new_class(type_constructor, name, bases, attributes)?;
+    in_progress::begin(&class, name)?;
     tracker(py).lookup_or_track(class_tracker_id.as_ref(), class)
 }
 
@@ -203,6 +204,7 @@ fn layout_of(class: &Bound<'_, PyAny>) -> PyResult<[i64; 5]> {
 #[pyfunction]
 #[pyo3(name = "_class_setstate")]
 pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    in_progress::end(&obj);
     let (attributes, more) = super::state_pair(state)?;
     let fingerprints = more.get_item(intern!(obj.py(), "definition"))?;
     let definition = fingerprints

@@ -6,6 +6,7 @@ use pyo3::types::{PyCFunction, PyDict, PyList, PyString, PyTuple, PyType};
 use python_objects::dict;
 
 use super::class::find_known;
+use super::in_progress;
 use crate::by_value::class_tracker::tracker;
 
 /// The enumeration known under an id; if it is not known yet, one with these members and no other attributes.
@@ -68,6 +69,7 @@ pub(crate) fn make_skeleton_enum<'py>(
     if !qualname.is_none() {
         class.setattr(intern!(py, "__qualname__"), qualname)?;
     }
+    in_progress::begin(&class, name)?;
     tracker(py).lookup_or_track(class_tracker_id.as_ref(), class)
 }
 

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use python_objects::dict;
 
-use super::cell;
+use super::{cell, in_progress};
 use crate::by_value::registry;
 use crate::runtime::Runtime;
 
@@ -33,7 +33,9 @@ pub(crate) fn make_function<'py>(
     let py = code.py();
     let runtime = Runtime::get(py);
     globals.set_item(intern!(py, "__builtins__"), &runtime.builtins)?;
-    runtime.function_type.bind(py).call1((code, globals, name, argdefs, closure))
+    let function = runtime.function_type.bind(py).call1((code, globals, name, argdefs, closure))?;
+    in_progress::begin(&function, code)?;
+    Ok(function)
 }
 
 /// Gives a function its state: a pair of its `__dict__` and of a dict with everything else.
@@ -49,6 +51,7 @@ pub(crate) fn make_function<'py>(
 #[pyo3(name = "_function_setstate")]
 pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py, PyAny>) -> PyResult<()> {
     let py = obj.py();
+    in_progress::end(obj);
     let (attributes, slots) = super::state_pair(state)?;
     super::update(&obj.getattr(intern!(py, "__dict__"))?, &attributes)?;
 
@@ -132,6 +135,7 @@ pub(crate) fn fill_function<'py>(
     state: &Bound<'py, pyo3::types::PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = func.py();
+    in_progress::end(&func);
     let keys: &[&str] = match state.len() {
         1 => &[],
         4 => &["globals", "defaults", "dict", "closure_values"],

@@ -4,12 +4,15 @@
 
 pub(crate) mod cell;
 mod class;
+mod code;
 pub(crate) mod context_var;
 mod dataclass;
 mod descriptor;
 mod enumeration;
 mod file;
 mod function;
+mod in_progress;
+mod loads;
 mod module;
 mod singleton;
 mod typing;
@@ -42,6 +45,7 @@ macro_rules! reconstructors {
             $(for function in [$(&wire.$function),*] {
                 runtime::add_function_of(intern!(py, $wire_module), module, function.bind(py).clone())?;
             })*
+            loads::add_to(module)?;
             module.add("_empty_cell_value", &Runtime::get(py).state.empty_cell_value)?;
             // A second import of the extension keeps the first one's objects.
             let _ = WIRE.set(py, wire);

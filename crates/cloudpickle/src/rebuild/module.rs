@@ -1,17 +1,27 @@
 //! Modules: imported where they can be, or put together from their contents.
 
+use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::in_progress;
 use crate::by_value::lookup::sys_modules;
 use crate::runtime::Runtime;
 
 /// Imports a module by its full name and returns it: `os.path` itself, not `os` as `__import__` does.
+///
+/// Raises:
+///     `ImportError`: it cannot be imported. The exception says what needs it, and what can be done.
 #[pyfunction]
 pub(crate) fn subimport<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = name.py();
     // Looked up each time, as an `import` statement does: programs replace it.
-    Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?.call1((name,))?;
+    let import = Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?;
+    import.call1((name,)).inspect_err(|error| {
+        if error.is_instance_of::<PyImportError>(py) {
+            in_progress::explain(py, error, &format!("the module {name}"), None);
+        }
+    })?;
     sys_modules(py)?.get_item(name)
 }
 

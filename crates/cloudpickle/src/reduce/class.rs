@@ -9,6 +9,7 @@ use super::builtin_type::builtin_type_reduction;
 use super::reduction::Reduction;
 use super::{annotations, copy_of, enumeration, interned, interned_names, making, view};
 use crate::by_value::{class_tracker, definition, lookup};
+use crate::pickler::full_type_name;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
@@ -91,7 +92,7 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>
         interned(&class.getattr(intern!(py, "__name__"))?)?,
         bases,
         type_kwargs,
-        class_tracker::tracker(py).tracker_id(class)?,
+        class_tracker::tracker(py).wanted_id(class)?,
         py.None(),
     )
         .into_pyobject(py)
@@ -127,6 +128,10 @@ pub(super) fn add_definition<'py>(
     state: &Bound<'py, PyDict>,
     more: &Bound<'py, PyDict>,
 ) -> PyResult<()> {
+    // What is never loaded needs no definition, and leaves no trace.
+    if class_tracker::wanted() == class_tracker::Ids::LeftOut {
+        return Ok(());
+    }
     let py = class.py();
     let tracker = class_tracker::tracker(py);
     let mut identities = tracker.identities(class);
@@ -269,6 +274,10 @@ fn drop_abc_caches<'py>(class: &Bound<'py, PyType>, state: &Bound<'py, PyDict>) 
             }
         }
     }
+    // They come out of a set of weak references, in the order of their addresses.
+    let name = |class: &Bound<'py, PyAny>| class.cast::<PyType>().map(full_type_name).unwrap_or_default();
+    let mut registered: Vec<_> = registered.iter().collect();
+    registered.sort_by_cached_key(name);
     state.set_item(implementation, registered)
 }
 

@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyString, PyTuple};
 use python_objects::compat::code::FIELDS;
 
+use super::reduction::Reduction;
 use super::{copy_of, interned};
+use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
 /// `types.CodeType(...)` with every field, in the order of the running version.
@@ -68,4 +70,27 @@ fn lasting_file_name(name: &str) -> Option<String> {
     let process = parts.next()?.strip_prefix("ipykernel_")?;
     (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| format!("<ipython-input-{digest}>"))
+}
+
+/// The first item of what `_make_cell` gets to be told the version of Python. No other cell holds such a tuple.
+pub(crate) const VERSION_MARK: &str = "cloudpickle: code for";
+
+/// Whether an object is written as, or around, a code object.
+#[inline]
+pub(crate) fn is_made_of_code<'py>(obj: &Bound<'py, PyAny>, reduction: &Reduction<'py>) -> bool {
+    let py = obj.py();
+    obj.get_type().is(&Runtime::get(py).code_type) || reduction.callable.is(&Wire::get(py).make_function)
+}
+
+/// What a pickle says before its first code object: the mark, the Python on which it can run, and whose code it is.
+pub(crate) fn version_told<'py>(obj: &Bound<'py, PyAny>) -> [Bound<'py, PyString>; 3] {
+    let py = obj.py();
+    let text = |name| obj.getattr_opt(name).ok().flatten().and_then(|value| value.cast_into::<PyString>().ok());
+    let name = match (text(intern!(py, "__module__")), text(intern!(py, "__qualname__"))) {
+        (Some(module), Some(name)) => format!("function {module}.{name}"),
+        (None, Some(name)) => format!("function {name}"),
+        _ => format!("code object {}", text(intern!(py, "co_name")).map_or_else(String::new, |name| name.to_string())),
+    };
+    let version = Runtime::get(py).state.python_version.bind(py).clone();
+    [intern!(py, VERSION_MARK).clone(), version, PyString::new(py, &name)]
 }

@@ -31,7 +31,7 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduct
         class.getattr(intern!(py, "__qualname__"))?,
         &values,
         interned(&lookup::travelling_name(class.getattr(intern!(py, "__module__"))?))?,
-        class_tracker::tracker(py).tracker_id(class)?,
+        class_tracker::tracker(py).wanted_id(class)?,
         recipe(class, &members)?,
     );
     let state = class_state(class, &namespace(class)?)?;

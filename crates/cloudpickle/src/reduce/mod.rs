@@ -5,7 +5,7 @@ mod builtin_type;
 mod call;
 mod cell;
 pub(crate) mod class;
-mod code;
+pub(crate) mod code;
 mod context_var;
 mod dataclass;
 pub(crate) mod descriptor;

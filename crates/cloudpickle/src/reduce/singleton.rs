@@ -22,7 +22,7 @@ pub(crate) fn singleton_reduction<'py>(
         return Ok(None);
     }
     // Without a weak reference there is no id to recognize it by.
-    let Ok(id) = tracker(py).tracker_id(obj) else { return Ok(None) };
+    let Ok(id) = tracker(py).wanted_id(obj) else { return Ok(None) };
     let wire = Wire::get(py);
     let mut reduction =
         Reduction::call(wire.make_singleton.bind(py).clone().into_any(), (obj.get_type(), id).into_pyobject(py)?);

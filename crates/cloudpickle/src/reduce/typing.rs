@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use super::call::Call;
 use super::copy_of;
@@ -41,7 +41,7 @@ fn importable_name<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, P
 /// `_lookup_class_or_track(id, call)`: what the call gives, or what the process has already under the object's id.
 fn tracked<'py>(obj: &Bound<'py, PyAny>, call: Bound<'py, Call>) -> PyResult<Bound<'py, PyAny>> {
     let py = obj.py();
-    let id = tracker(py).tracker_id(obj)?;
+    let id = tracker(py).wanted_id(obj)?;
     Ok((&Wire::get(py).lookup_class_or_track, (id, call)).into_pyobject(py)?.into_any())
 }
 
@@ -178,7 +178,7 @@ pub(super) fn add_to(module: &Bound<'_, PyModule>, table: &Bound<'_, PyDict>) ->
 #[pyo3(name = "_decompose_typevar")]
 pub(crate) fn decompose_typevar<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let py = obj.py();
-    let id: Bound<'py, PyString> = tracker(py).tracker_id(obj)?;
+    let id = tracker(py).wanted_id(obj)?;
     (
         obj.getattr(intern!(py, "__name__"))?,
         obj.getattr(intern!(py, "__bound__"))?,

@@ -1,5 +1,8 @@
 //! Exceptions whose type depends on the version of Python.
 
+/// Whether exceptions have `add_note` (PEP 678).
+pub const EXCEPTIONS_TAKE_NOTES: bool = cfg!(Py_3_11);
+
 /// Whether `pickle` itself says in notes on an exception where in the graph it happened.
 pub const HAVE_PICKLER_NOTES: bool = cfg!(Py_3_14);
 

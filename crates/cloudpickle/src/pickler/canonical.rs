@@ -1,0 +1,145 @@
+//! What makes a pickle depend on its object alone: sets in order, ids made from contents, strings that are equal written as
+//! one.
+//!
+//! All of it happens in deterministic dumps only, but for the sets among the constants of code, which have an order in
+//! every dump.
+
+use std::collections::HashMap;
+
+use super::BaseGlobals;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString, PyType};
+use python_objects::identity;
+use python_objects::set::items_of;
+
+use super::engine::{Engine, Settings};
+use super::hooks::Hooks;
+use super::memo::Memo;
+use super::output::Output;
+use crate::by_value::class_tracker::{Ids, digest_of, tracker};
+use crate::by_value::lookup;
+
+/// How many sets may stand inside each other for the innermost still to be told apart by their contents.
+const DEEPEST_SET: usize = 50;
+
+/// What a dump remembers to be deterministic.
+#[derive(Default)]
+pub(super) struct Canonical<'py> {
+    /// How many code objects are being written, one inside the other.
+    pub(super) in_code: usize,
+    /// Text to the string that was met first.
+    strings: Option<Bound<'py, PyDict>>,
+    /// The sets, by address, whose elements are being put in order, the outermost first.
+    in_order_of: Vec<usize>,
+    /// The elements, in order, of sets that were done: each set of a nest is looked at once, not once per level above it.
+    ordered: HashMap<usize, (Bound<'py, PyAny>, Bound<'py, PyList>)>,
+}
+
+impl<'py> Engine<'py, '_> {
+    /// Whether this dump is to be the same in every process.
+    #[inline]
+    pub(super) fn is_deterministic(&self) -> bool {
+        self.settings.ids != Ids::Random
+    }
+
+    /// The string that stands for all that are equal to `string`: which of them are one object depends on what the
+    /// interpreter interned.
+    pub(super) fn canonical_string(&mut self, string: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let strings = self.canonical.strings.get_or_insert_with(|| PyDict::new(string.py()));
+        if let Some(first) = strings.get_item(string)? {
+            return Ok(first);
+        }
+        strings.set_item(string, string)?;
+        Ok(string.clone())
+    }
+
+    /// Whether the elements of sets are to be put in order.
+    #[inline]
+    pub(super) fn orders_sets(&self) -> bool {
+        self.canonical.in_code > 0 || self.is_deterministic()
+    }
+
+    /// Whether a set is being put in order at this moment, so that it is in the midst of itself.
+    pub(super) fn is_being_ordered(&self, set: &Bound<'py, PyAny>) -> bool {
+        self.canonical.in_order_of.contains(&identity::of(set))
+    }
+
+    /// The elements of a set, in an order that does not depend on their hashes.
+    ///
+    /// Plain strings, bytes and ints go by their values. Other elements go by their pickles. Elements with equal pickles
+    /// go as they come: what they would be told apart by is their place in the rest of the graph.
+    pub(super) fn ordered(&mut self, set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+        let py = self.py;
+        let address = identity::of(set);
+        if let Some((_, elements)) = self.canonical.ordered.get(&address)
+            && elements.len() == set.len()?
+        {
+            return Ok(elements.clone());
+        }
+        let elements = items_of(set)?;
+        let all = |is: fn(&Bound<'py, PyAny>) -> bool| elements.iter().all(|element| is(&element));
+        let elements = if elements.len() < 2 {
+            elements
+        } else if all(Bound::is_exact_instance_of::<PyString>)
+            || all(Bound::is_exact_instance_of::<PyInt>)
+            || all(Bound::is_exact_instance_of::<PyBytes>)
+        {
+            elements.call_method0(intern!(py, "sort"))?;
+            elements
+        } else {
+            self.ordered_by_pickles(address, &elements)?
+        };
+        self.canonical.ordered.insert(address, (set.clone(), elements.clone()));
+        Ok(elements)
+    }
+
+    fn ordered_by_pickles(&mut self, set: usize, elements: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
+        self.calls.another();
+        let mut keyed = Vec::with_capacity(elements.len());
+        self.canonical.in_order_of.push(set);
+        for element in elements.iter() {
+            // What cannot be pickled is refused in its place, where the error knows the way to it.
+            let pickle = if self.canonical.in_order_of.len() > DEEPEST_SET {
+                Vec::new()
+            } else {
+                self.contents_of(&element).unwrap_or_default()
+            };
+            keyed.push((pickle, element));
+        }
+        self.canonical.in_order_of.pop();
+        keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        PyList::new(self.py, keyed.into_iter().map(|(_, element)| element))
+    }
+
+    /// Sees to it that a class that travels by value, or a type variable, has an id made from its contents.
+    pub(super) fn give_id_of_contents(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        let py = self.py;
+        let has_id = match obj.cast::<PyType>() {
+            Ok(class) => !lookup::by_reference(class)?,
+            Err(_) => obj.get_type().is(&self.runtime.type_var_type),
+        };
+        if has_id && !tracker(py).has_lasting_id(obj) {
+            let digest = digest_of(py, &self.contents_of(obj)?)?;
+            // The pickle of the contents ran code of the user's, which may have been quicker.
+            if !tracker(py).has_lasting_id(obj) {
+                tracker(py).give_id_of_contents(obj, &digest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A pickle of `obj` alone, without ids. It is compared, never loaded.
+    fn contents_of(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Vec<u8>> {
+        let settings = Settings { ids: Ids::LeftOut, ..self.settings };
+        // Buffers stay in: what is beside a pickle does not count.
+        let hooks = Hooks { buffer_callback: None, ..self.hooks.clone() };
+        let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+        let mut engine = Engine::new(self.py, settings, Output::Memory, hooks, &mut memo, self.lender, &base_globals);
+        engine.canonical.in_order_of.clone_from(&self.canonical.in_order_of);
+        engine.canonical.ordered = std::mem::take(&mut self.canonical.ordered);
+        let result = engine.dump(obj);
+        self.canonical.ordered = std::mem::take(&mut engine.canonical.ordered);
+        result.map(|()| engine.encoder.take())
+    }
+}

@@ -1,0 +1,294 @@
+"""`dumps(obj, deterministic=True)`: ids of classes come from their contents, sets have an order. `fingerprint(obj)`."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from test_23_same_bytes import PASTS
+from test_23_same_bytes import SOURCE as FUNCTIONS
+
+from travel import AGAINST, Peer, run_script
+
+SOURCE = (
+    FUNCTIONS
+    + '''
+import abc, dataclasses, typing
+
+class Model:
+    """Documented."""
+    kinds = {"alpha", "beta", "gamma", "delta"}
+
+    def __init__(self, layers=()):
+        self.layers = list(layers)
+
+    def run(self, name):
+        return [layer for layer in self.layers if name in {"one", "two", "three", "four"}], Model
+
+class Child(Model):
+    __slots__ = ("a", "b")
+    def run(self, name):
+        return super().run(name)
+
+class Level(enum.Enum):
+    LOW = 1
+    HIGH = "high"
+
+class Shape(abc.ABC):
+    @abc.abstractmethod
+    def area(self): ...
+
+Shape.register(int), Shape.register(Child), Shape.register(frozenset), Shape.register(decimal.Decimal)
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: "typing.List[int]" = dataclasses.field(default_factory=list)
+
+T = typing.TypeVar("T", bound=Model)
+
+class Box(typing.Generic[T]):
+    def __init__(self, content): self.content = content
+
+class Meta(type):
+    pass
+
+class Made(metaclass=Meta):
+    level = Level.LOW
+
+def factory():
+    class Local:
+        attribute = 1
+    return Local
+'''
+)
+
+CASES = {
+    "set of text": "{'alpha', 'beta', 'gamma', 'delta', 'epsilon'}",
+    "set of many types": "{'a', 1, None, (1, 2), b'c', 2.5, frozenset(['x', 'y', 'z', 'w', 3]), decimal.Decimal(1)}",
+    "class": "Model",
+    "inheritance": "Child",
+    "instance": "[Model([Model(), Child(), 1])]",
+    "enum": "[Level.HIGH, Level]",
+    "abstract class": "Shape",
+    "dataclass": "Point(1)",
+    "generic class": "Box(3)",
+    "class with a metaclass": "Made",
+    "local class": "factory()",
+    "set of classes": "{Model, Level, Made, Point, int, Box}",
+    "set of instances": "{Level.LOW, Level.HIGH, decimal.Decimal(3), ('a', Level.LOW), frozenset([Level.HIGH, 3])}",
+    "everything": "[Model, Child, Level, Shape, Point, Box, Made, is_odd_thing, uses_globals]",
+}
+
+PASTS_WITH_CLASSES = [
+    *PASTS,
+    "import cloudpickle\ncloudpickle.dumps([Model, Level, Shape, Box, Made])",
+    "isinstance(3, Shape), isinstance('', Shape), issubclass(Child, Shape), Model().run('one'), Child(), Point(1)",
+    "import copy, pickle\ncopy.copy(Child()), copy.deepcopy(Point(1))",
+]
+
+
+BOTH = """
+import cloudpickle
+def both_of(obj):
+    return cloudpickle.dumps(obj, deterministic=True), cloudpickle.fingerprint(obj)
+"""
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Of each case, in every process: its deterministic pickle and its fingerprint."""
+    found = {name: [] for name in CASES}
+    for past in PASTS_WITH_CLASSES:
+        with Peer() as driver:
+            driver.run(SOURCE)
+            driver.run(past, "past.py")
+            driver.run(BOTH)
+            for name, expression in CASES.items():
+                found[name].append(driver.evaluate(f"both_of({expression})"))
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_same_in_every_process(case, found):
+    assert len(found[case]) == len(PASTS_WITH_CLASSES)
+    assert len({data for data, _ in found[case]}) == 1
+    assert len({digest for _, digest in found[case]}) == 1
+
+
+def test_fingerprints_differ(found):
+    digests = {digests[0][1] for digests in found.values()}
+    assert len(digests) == len(CASES)
+    assert all(len(digest) == 64 and int(digest, 16) for digest in digests)
+
+
+def test_loads_and_works():
+    with Peer() as driver, Peer() as worker:
+        driver.run(SOURCE)
+        driver.run("import cloudpickle")
+        worker.load(driver.evaluate("cloudpickle.dumps([Model([1]), Child, Level.LOW, {1, 'a'}], deterministic=True)"))
+        ask = "[value[0].run('one')[0], value[1].__mro__[1] is type(value[0]), value[3] == {1, 'a'}]"
+        assert worker.evaluate(ask) == [
+            [1],
+            True,
+            True,
+        ]
+
+
+def test_a_class_comes_back_as_itself():
+    with Peer() as driver, Peer() as worker:
+        driver.run(SOURCE)
+        driver.run("import cloudpickle; plain = cloudpickle.dumps(Model)")
+        for payload in ("plain", "cloudpickle.dumps(Model, deterministic=True)"):
+            worker.load(driver.evaluate(payload))
+            for back in ("cloudpickle.dumps(value)", "cloudpickle.dumps(value, deterministic=True)"):
+                driver.load(worker.evaluate("import cloudpickle; " + back), "returned")
+                assert driver.evaluate("returned is Model") is True
+
+
+def test_two_equal_classes_stay_two():
+    with Peer() as driver, Peer() as worker:
+        driver.run(SOURCE)
+        driver.run("import cloudpickle\ndef send(obj): return cloudpickle.dumps(obj, deterministic=True)")
+        driver.run("one, other = factory(), factory()")
+        worker.load(driver.evaluate("send([one, other, one])"), "together")
+        worker.load(driver.evaluate("send(other)"), "alone")
+        # The first one of these is gone when the second one is made.
+        worker.load(driver.evaluate("send(factory())"), "gone")
+        worker.load(driver.evaluate("import gc; gc.collect(); send(factory())"), "later")
+        assert worker.evaluate("[together[0] is together[2], together[0] is together[1], alone is together[1]]") == [
+            True,
+            False,
+            True,
+        ]
+        assert worker.evaluate("len({*together, alone, gone, later})") == 4
+
+
+def test_a_class_that_changes_is_the_same_class():
+    with Peer() as driver, Peer() as worker:
+        driver.run(SOURCE)
+        driver.run("import cloudpickle")
+        worker.load(driver.evaluate("cloudpickle.dumps(Model, deterministic=True)"), "before")
+        driver.run("Model.added = 1")
+        worker.load(driver.evaluate("cloudpickle.dumps(Model, deterministic=True)"), "after")
+        assert worker.evaluate("[before is after, before.added]") == [True, 1]
+
+
+def test_fingerprint_follows_the_contents():
+    with Peer() as driver:
+        driver.run(SOURCE)
+        driver.run("import cloudpickle\nfingerprint = cloudpickle.fingerprint\nbefore = fingerprint(Model)")
+        assert driver.evaluate("fingerprint(Model) == before") is True
+        assert driver.evaluate("fingerprint(factory()) == fingerprint(factory())") is True
+        driver.run("Model.added = 1")
+        assert driver.evaluate("fingerprint(Model) == before") is False
+        driver.run("del Model.added")
+        assert driver.evaluate("fingerprint(Model) == before") is True
+        assert driver.evaluate("fingerprint(1) == fingerprint(True), fingerprint([1]) == fingerprint((1,))") == (
+            False,
+            False,
+        )
+
+
+def test_fingerprint_sees_buffers():
+    with Peer() as driver:
+        driver.run("import cloudpickle, pickle")
+        ask = "cloudpickle.fingerprint(pickle.PickleBuffer({}))"
+        assert driver.evaluate(ask.format("b'abc'")) != driver.evaluate(ask.format("b'abd'"))
+
+
+def test_pickler():
+    """With hooks, which the pickles of the contents go through as well."""
+    source = """
+    import cloudpickle, io
+    class Connection: pass
+    connection = Connection()
+    class Pickler(cloudpickle.Pickler):
+        def persistent_id(self, obj):
+            return "connection" if obj is connection else None
+        def reducer_override(self, obj):
+            return super().reducer_override(obj)
+    Model.connection = connection
+    def send(obj):
+        file = io.BytesIO()
+        pickler = Pickler(file, deterministic=True)
+        pickler.dump(obj)
+        return file.getvalue()
+    """
+    seen = set()
+    for past in PASTS[:3]:
+        with Peer() as driver:
+            driver.run(SOURCE)
+            driver.run(past)
+            driver.run(source)
+            seen.add(driver.evaluate("send([Model, {'a', 'b', 'c', 'd', Level.LOW}, Child()])"))
+    assert len(seen) == 1
+
+
+def test_environment_variable():
+    script = """
+import cloudpickle, os, sys
+class A: x = {"a", "b", "c", "d"}
+sys.stdout.write(cloudpickle.dumps(A).hex())
+"""
+    outcomes = {}
+    for value in ("0", "1"):
+        environment = {"CLOUDPICKLE_DETERMINISTIC": value, "PYTHONPATH": os.pathsep.join(AGAINST)}
+        outcomes[value] = {
+            subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True).stdout
+            for _ in range(3)
+        }
+    assert (len(outcomes["0"]), len(outcomes["1"])) == (3, 1)
+
+
+def test_sets_that_contain_themselves():
+    values = run_script(
+        """
+        import cloudpickle, pickle
+        class Node:
+            def __init__(self): self.peers = set()
+        one, other = Node(), Node()
+        one.peers |= {one, other, 1, "a"}
+        other.peers |= {one, other}
+        loaded = pickle.loads(cloudpickle.dumps([one, other, one.peers], deterministic=True))
+        deep = frozenset(["end"])
+        for depth in range(3000):
+            deep = frozenset([deep, depth])
+        def depth_of(nest):
+            depth = 0
+            while nest != {"end"}:
+                (nest,) = [element for element in nest if isinstance(element, frozenset)]
+                depth += 1
+            return depth
+        report(
+            same=loaded[0].peers == {loaded[0], loaded[1], 1, "a"} and loaded[2] is loaded[0].peers,
+            deep=depth_of(cloudpickle.loads(cloudpickle.dumps(deep, deterministic=True))),
+            digest=len(cloudpickle.fingerprint(one)),
+        )
+        """
+    )
+    assert values == {"same": True, "deep": 3000, "digest": 64}
+
+
+def test_refusal_inside_a_set():
+    source = """
+    import cloudpickle, threading
+    lock = threading.Lock()
+    def refused(obj):
+        try:
+            cloudpickle.dumps(obj, deterministic=True)
+        except TypeError as error:
+            return str(error).splitlines()[0]
+    """
+    with Peer() as driver:
+        driver.run(source)
+        driver.run("class Held:\n    x = lock")
+        expected = "cannot pickle '_thread.lock' object"
+        assert driver.evaluate("[refused({lock, 1}), refused(Held), refused({Held, 1})]") == [expected] * 3
+
+
+@pytest.mark.also_upstream
+def test_data_is_written_as_pickle_writes_it():
+    with Peer() as driver:
+        driver.run("import cloudpickle, pickle\ndata = [1, 'a', {'b': 2.5}, {3, 1, 2}, frozenset(['x', 'y', 'z'])]")
+        assert driver.evaluate("cloudpickle.dumps(data) == pickle.dumps(data, protocol=5)") is True
