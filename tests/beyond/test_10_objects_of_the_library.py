@@ -142,6 +142,58 @@ def test_causes_that_cannot_be_pickled_stay_behind():
     assert ship(source, "e", "[value.args, value.__cause__, value.x]") == [(1,), None, 1]
 
 
+def test_causes_that_come_round_to_their_beginning():
+    """By `__cause__`, or by an attribute of the cause."""
+    source = "a, b = ValueError(1), KeyError(2)\na.__cause__, b.__cause__, b.owner = b, a, a"
+    assert ship(source, "b", "[repr(value.owner), value.owner.__cause__ is value]") == ["ValueError(1)", True]
+
+
+def test_long_chain_of_causes():
+    """Neither the stack nor the time grows with it: each cause is tried once."""
+    source = """
+    e = None
+    for number in range(20_000):
+        error = ValueError(number)
+        error.__cause__, error.inner = e, e
+        e = error
+    """
+    use = "count = 0\nwhile value is not None: value, count = value.__cause__, count + 1\ncount"
+    assert ship(source, "e", use) == 20_000
+
+
+@pytest.mark.parametrize("place", ["e.__cause__ = Picky(1, 2)", "e.__cause__ = KeyError(Picky(1, 2))"])
+@pytest.mark.also_upstream
+def test_causes_that_cannot_be_loaded_stay_behind(place):
+    """An exception whose `__init__` takes other arguments than it hands on can be pickled and not be loaded."""
+    source = f"""
+    class Picky(Exception):
+        def __init__(self, code, text): super().__init__(text)
+    e = ValueError(1)
+    {place}
+    """
+    assert ship(source, "e", "[value.args, value.__cause__]") == [(1,), None]
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def __setattr__(self, name, value): raise AttributeError('frozen')",
+        "def __reduce__(self): return str, ('text',)",
+        "__cause__ = property(lambda self: 1 / 0)",
+        "def __setstate__(self, state): 1 / 0",
+    ],
+)
+def test_exceptions_that_take_no_causes_arrive_without(body):
+    source = f"""
+    class E(Exception):
+        {body}
+    e = E("text")
+    BaseException.__setattr__(e, "__context__", KeyError(2))
+    """
+    assert ship(source, "e", "[str(value), getattr(value, '__context__', None)]") == ["text", None]
+
+
 @pytest.mark.also_upstream
 def test_notes_of_an_exception():
     source = "e = ValueError(1)\ne.__notes__ = ['a note']"

@@ -3,10 +3,6 @@
 //! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
 //! error of `import cloudpickle`, not a surprise in the middle of a dump.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::thread::ThreadId;
-
 use pyo3::exceptions::{PyImportError, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -191,9 +187,6 @@ pub(crate) struct State {
     pub(crate) by_value_modules: Py<PySet>,
     /// The ids of the classes that travelled by value.
     pub(crate) classes: ClassTracker,
-    /// The objects that a thread is about to find out of whether they can be pickled: see `can_be_pickled`. The lock is
-    /// held for a table operation only.
-    pub(crate) trials: Mutex<HashSet<(ThreadId, usize)>>,
     /// The ids of the context variables that travelled.
     pub(crate) context_vars: ContextVars,
     /// The type of an `OrderedDict`'s `keys()`. It has no name to be looked up by, nor have the next two.
@@ -241,7 +234,6 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
-            trials: Mutex::default(),
             context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,

@@ -6,6 +6,7 @@
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
+//! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
 //! - [`trail`]: where in the graph an error happened.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
@@ -17,6 +18,7 @@ mod hooks;
 mod memo;
 mod memo_of_pickler;
 mod output;
+mod probe;
 pub(crate) mod python_api;
 mod save_atom;
 mod save_container;
@@ -25,4 +27,4 @@ mod save_reduce;
 mod trail;
 
 pub(crate) use base_globals::BaseGlobals;
-pub(crate) use python_api::can_be_pickled;
+pub(crate) use probe::Probe;
