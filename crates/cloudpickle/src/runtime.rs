@@ -79,8 +79,12 @@ looked_up! {
     staticmethod_type: PyType = "builtins" . "staticmethod";
     /// `functools.partialmethod`.
     partialmethod_type: PyType = "functools" . "partialmethod";
+    /// `gc.get_referents`, for what an object holds and does not show.
+    get_referents: PyAny = "gc" . "get_referents";
     /// What `functools.lru_cache` makes of a function.
     lru_cache_type: PyAny = "functools" . "_lru_cache_wrapper";
+    /// `functools`, for what it names otherwise than it calls itself.
+    functools: PyModule = "functools";
     /// The type of what `cache_info()` returns.
     cache_info_type: PyType = "functools" . "_CacheInfo";
     /// `functools.cached_property`.

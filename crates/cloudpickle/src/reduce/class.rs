@@ -40,6 +40,12 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
     if let Some(reduction) = builtin_type_reduction(class)? {
         return Ok(Some(reduction));
     }
+    // It calls itself by another name than its module does.
+    if class.is(&runtime.cache_info_type) {
+        let getattr = runtime.getattr.bind(py).clone();
+        let name = intern!(py, "_CacheInfo");
+        return Ok(Some(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?)));
+    }
     if class.is_subclass(runtime.enum_type.bind(py))? {
         return enumeration::enum_reduction(class, probe).map(Some);
     }
