@@ -226,3 +226,35 @@ def test_singleton_that_arrives_twice():
 
 def test_singleton_that_comes_back():
     assert ship_and_return(SINGLETON, "MISSING", "value", "[returned is MISSING, MISSING.tag]") == [True, "t"]
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize("more", ["", "'__dict__', "])
+def test_singleton_with_slots_does_not_arrive_empty(more):
+    """It is written by its name, as by plain `pickle`, and found where the process has it."""
+    module = f"""
+    class Missing:
+        __slots__ = ({more}'tag', '__weakref__')
+        def __reduce__(self): return "MISSING"
+    MISSING = Missing()
+    MISSING.tag = "t"
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(module)
+        worker.run(module)
+        worker.load(driver.pickle("MISSING"), "arrived")
+        assert worker.evaluate("[arrived.tag, arrived is MISSING]") == ["t", True]
+
+
+@pytest.mark.also_upstream
+def test_singleton_that_is_text_does_not_arrive_empty():
+    module = """
+    class Missing(str):
+        def __reduce__(self): return "MISSING"
+    MISSING = Missing("text")
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(module)
+        worker.run(module)
+        worker.load(driver.pickle("MISSING"), "arrived")
+        assert worker.evaluate("[str(arrived), arrived is MISSING]") == ["text", True]

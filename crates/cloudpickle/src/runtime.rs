@@ -171,6 +171,8 @@ looked_up! {
     pickle_pickler: PyType = "pickle" . "Pickler";
     /// Buffers that may travel out of band.
     pickle_buffer_type: PyType = "pickle" . "PickleBuffer";
+    /// `copyreg._slotnames`: the slots of a class and of its bases, under the names of their descriptors.
+    slot_names: PyAny = "copyreg" . "_slotnames";
     /// `codecs.encode`, by which bytes are spelled before protocol 3.
     codecs_encode: PyAny = "codecs" . "encode";
     /// `functools.partial`, by which NEWOBJ_EX is spelled before protocol 4.
