@@ -72,6 +72,12 @@ def test_weak_reference_to_nothing():
     assert ship(source, "r", "import gc; gc.collect(); value()") is None
 
 
+def test_weak_reference_to_nothing_as_a_key():
+    source = WEAK + "r = weakref.ref(a)\nd = {r: 1, weakref.ref(b): 2}\ndel a"
+    use = "d = value.pop(0); import gc; gc.collect(); [[key() is None, d[key]] for key in d]"
+    assert ship(source, "[d, b]", use) == [[True, 1], [False, 2]]
+
+
 def test_subclass_of_property():
     source = """
     class Named(property):
