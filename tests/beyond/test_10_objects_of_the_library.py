@@ -252,15 +252,39 @@ def test_singleton_with_slots_does_not_arrive_empty(more):
         assert worker.evaluate("[arrived.tag, arrived is MISSING]") == ["t", True]
 
 
+NOT_MADE_OF_ATTRIBUTES = {
+    "text": """
+        class Missing(str):
+            def __reduce__(self): return "MISSING"
+        MISSING = Missing("t")
+    """,
+    "a class that needs arguments": """
+        class Missing:
+            def __new__(cls, tag):
+                self = object.__new__(cls)
+                self.tag = tag
+                return self
+            __str__ = lambda self: self.tag
+            def __reduce__(self): return "MISSING"
+        MISSING = Missing("t")
+    """,
+    "a member of an enumeration": """
+        import enum
+        class Level(enum.Enum):
+            MISSING = "t"
+            __str__ = lambda self: self.value
+            def __reduce_ex__(self, protocol): return "MISSING"
+        MISSING = Level.MISSING
+    """,
+}
+
+
 @pytest.mark.also_upstream
-def test_singleton_that_is_text_does_not_arrive_empty():
-    module = """
-    class Missing(str):
-        def __reduce__(self): return "MISSING"
-    MISSING = Missing("text")
-    """
+@pytest.mark.parametrize("name", NOT_MADE_OF_ATTRIBUTES)
+def test_singleton_that_could_not_be_made_anew(name):
+    """It too is written by its name."""
     with Peer() as driver, Peer() as worker:
-        driver.run(module)
-        worker.run(module)
+        driver.run(NOT_MADE_OF_ATTRIBUTES[name])
+        worker.run(NOT_MADE_OF_ATTRIBUTES[name])
         worker.load(driver.pickle("MISSING"), "arrived")
-        assert worker.evaluate("[str(arrived), arrived is MISSING]") == ["text", True]
+        assert worker.evaluate("[str(arrived), arrived is MISSING]") == ["t", True]

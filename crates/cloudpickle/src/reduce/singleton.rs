@@ -12,7 +12,7 @@ use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
 /// Whether the attributes in its `__dict__` are all that the object consists of: no slot has a value, and no base in C has
-/// contents of its own, as `str` has.
+/// contents of its own, as `str` has, nor does its class need arguments to make it.
 fn is_made_of_attributes(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = obj.py();
     let object_type = py.get_type::<PyAny>();
@@ -20,6 +20,13 @@ fn is_made_of_attributes(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
         let new =
             class.getattr(intern!(py, "__dict__"))?.call_method1(intern!(py, "get"), (intern!(py, "__new__"),))?;
         if !class.is(&object_type) && new.is_instance_of::<PyCFunction>() {
+            return Ok(false);
+        }
+    }
+    let new = obj.get_type().getattr(intern!(py, "__new__"))?;
+    if !new.is(object_type.getattr(intern!(py, "__new__"))?) {
+        let signature = py.import(intern!(py, "inspect"))?.getattr(intern!(py, "signature"))?;
+        if signature.call1((new,))?.call_method1(intern!(py, "bind"), (obj.get_type(),)).is_err() {
             return Ok(false);
         }
     }
