@@ -106,7 +106,7 @@ def name_of(python: Path) -> str:
     try:
         # Isolated, so that nothing in the current folder or of the calling Python is imported instead.
         done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -145,9 +145,8 @@ def fetch_packages() -> dict[str, str]:
     libraries, so that it runs beside the system. Extensions that are built on this machine load in them, because a
     newer C library serves what was linked against an older one. The tree must not be moved afterwards.
     """
-    # A tree of another day has other versions of the libraries.
-    shutil.rmtree(DEBIAN_ROOT, ignore_errors=True)
-    state = DEBIAN_ROOT / ".apt"
+    state = CACHE / "apt"
+    shutil.rmtree(state, ignore_errors=True)
     configuration = ("etc/sources.list.d", "etc/preferences.d", "etc/apt.conf.d")
     for folder in (*configuration, "lists/partial", "cache/archives/partial"):
         (state / folder).mkdir(parents=True)
@@ -177,10 +176,19 @@ def fetch_packages() -> dict[str, str]:
         except subprocess.CalledProcessError as error:
             reasons[interpreter.name] = described(error)
 
+    archives = sorted((state / "cache" / "archives").glob("*.deb"))
+    there = DEBIAN_ROOT / "usr" / "bin"
+    lost = [each.name for each in packaged if each.name in reasons and (there / each.executable).exists()]
+    if lost or not archives:
+        # Better the tree of another day than none.
+        reason = f"{', '.join(lost)} would be lost, which could not be fetched again" if lost else "nothing came"
+        return {each.name: reasons.get(each.name, reason) for each in packaged}
+    # A tree of another day has other versions of the libraries.
+    shutil.rmtree(DEBIAN_ROOT, ignore_errors=True)
     for folder in ("bin", "sbin", "lib", "lib64"):
         (DEBIAN_ROOT / "usr" / folder).mkdir(parents=True)
         (DEBIAN_ROOT / folder).symlink_to(f"usr/{folder}")
-    for archive in sorted((state / "cache" / "archives").glob("*.deb")):
+    for archive in archives:
         run(["dpkg-deb", "--extract", str(archive), str(DEBIAN_ROOT)])
     shutil.rmtree(state)
     point_at_own_libraries([interpreter.executable for interpreter in packaged if interpreter.name not in reasons])

@@ -38,6 +38,40 @@ def test_cache_that_its_function_calls():
     assert ship(source, "f", use) == [832040, 31, True]
 
 
+def test_cache_that_says_it_wraps_another_function():
+    """What is called is the function that the cache was made of, whatever `functools.wraps` says of it."""
+    source = """
+    import functools
+    def cached(function):
+        @functools.wraps(function)
+        @functools.lru_cache(maxsize=None)
+        def add(x): return function(x) + 1
+        return add
+    @cached
+    def f(x): return x * 10
+    """
+    assert ship(source, "f", "[value(3), value.__name__, value.__wrapped__(3)]") == [31, "f", 30]
+
+
+def test_cache_of_a_class_and_of_callables_that_keeps_functions():
+    source = """
+    import functools
+    class A:
+        def __init__(self, x): self.x = x
+    def same(x): return x
+    caches = [functools.lru_cache(A), functools.lru_cache(functools.partial(int, base=2)), functools.lru_cache(same)]
+    caches[2](print)
+    """
+    use = "[value[0](3).x, value[0](3) is value[0](3), value[1]('11'), value[2](5)]"
+    assert ship(source, "caches", use) == [3, True, 3, 5]
+
+
+def test_cache_tells_of_itself_as_one_made_here():
+    use = "import functools; type(value.cache_info()) is functools._CacheInfo"
+    assert ship(CACHED, "f", use) is True
+    assert ship("import functools", "functools._CacheInfo", "import functools; value is functools._CacheInfo") is True
+
+
 def test_cache_in_a_class():
     source = """
     import functools

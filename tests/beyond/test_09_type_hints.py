@@ -1,5 +1,7 @@
 """`typing.get_type_hints` works in the worker where annotations are text that names things of `__main__`."""
 
+import pytest
+
 from travel import ship
 
 SOURCE = """
@@ -88,3 +90,52 @@ def test_text_that_cannot_be_evaluated_is_kept():
     source = "class K: pass\nclass C:\n    a: 'K.Nothing'\n    b: 'K'\n    c: 'no type at all'"
     use = "value[0].__annotations__['a'], value[0].__annotations__['b'] is value[1], value[0].__annotations__['c']"
     assert ship(source, "(C, K)", use) == ("K.Nothing", True, "no type at all")
+
+
+def test_of_an_attribute_with_the_name_of_its_type():
+    """What the module has counts before the attributes of the class, as where the class was defined."""
+    source = """
+    from __future__ import annotations
+    class Date: pass
+    class C:
+        Date: Date = None
+    """
+    assert ship(source, "(C, Date)", "import typing; typing.get_type_hints(value[0])['Date'] is value[1]") is True
+
+
+LOCKED = """
+from __future__ import annotations
+import threading
+lock = threading.Lock()
+class Connection:
+    lock = lock
+class Other: pass
+"""
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(x: Connection, y: Other = None): return x",
+        "def f(x: 'a lock is held'): return x",
+        "class C:\n    c: Connection\n    def f(self, c: Connection): return self\n    __call__ = f\nf = C()",
+    ],
+)
+def test_what_cannot_be_pickled_is_no_obstacle(source):
+    """Code runs without what its annotations name."""
+    use = "value(3) is not None"
+    assert ship(LOCKED + source, "f", use) is True
+
+
+def test_beside_what_cannot_be_pickled():
+    source = LOCKED + "def f(x: Connection, y: Other): ..."
+    use = "[value.__globals__['Other'].__name__, 'Connection' in value.__globals__, value.__annotations__['x']]"
+    assert ship(source, "f", use) == ["Other", False, "Connection"]
+
+
+@pytest.mark.also_upstream
+def test_prose_takes_nothing_along():
+    """Annotations may be any text, such as an explanation."""
+    source = "data = list(range(1000))\ndef f(x: 'what the data says', y: \"Literal['data of all']\"): ..."
+    assert ship(source, "f", "'data' in value.__globals__") is False

@@ -72,6 +72,12 @@ def test_weak_reference_to_nothing():
     assert ship(source, "r", "import gc; gc.collect(); value()") is None
 
 
+def test_weak_reference_to_nothing_as_a_key():
+    source = WEAK + "r = weakref.ref(a)\nd = {r: 1, weakref.ref(b): 2}\ndel a"
+    use = "d = value.pop(0); import gc; gc.collect(); [[key() is None, d[key]] for key in d]"
+    assert ship(source, "[d, b]", use) == [[True, 1], [False, 2]]
+
+
 def test_subclass_of_property():
     source = """
     class Named(property):
@@ -142,6 +148,58 @@ def test_causes_that_cannot_be_pickled_stay_behind():
     assert ship(source, "e", "[value.args, value.__cause__, value.x]") == [(1,), None, 1]
 
 
+def test_causes_that_come_round_to_their_beginning():
+    """By `__cause__`, or by an attribute of the cause."""
+    source = "a, b = ValueError(1), KeyError(2)\na.__cause__, b.__cause__, b.owner = b, a, a"
+    assert ship(source, "b", "[repr(value.owner), value.owner.__cause__ is value]") == ["ValueError(1)", True]
+
+
+def test_long_chain_of_causes():
+    """Neither the stack nor the time grows with it: each cause is tried once."""
+    source = """
+    e = None
+    for number in range(20_000):
+        error = ValueError(number)
+        error.__cause__, error.inner = e, e
+        e = error
+    """
+    use = "count = 0\nwhile value is not None: value, count = value.__cause__, count + 1\ncount"
+    assert ship(source, "e", use) == 20_000
+
+
+@pytest.mark.parametrize("place", ["e.__cause__ = Picky(1, 2)", "e.__cause__ = KeyError(Picky(1, 2))"])
+@pytest.mark.also_upstream
+def test_causes_that_cannot_be_loaded_stay_behind(place):
+    """An exception whose `__init__` takes other arguments than it hands on can be pickled and not be loaded."""
+    source = f"""
+    class Picky(Exception):
+        def __init__(self, code, text): super().__init__(text)
+    e = ValueError(1)
+    {place}
+    """
+    assert ship(source, "e", "[value.args, value.__cause__]") == [(1,), None]
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def __setattr__(self, name, value): raise AttributeError('frozen')",
+        "def __reduce__(self): return str, ('text',)",
+        "__cause__ = property(lambda self: 1 / 0)",
+        "def __setstate__(self, state): 1 / 0",
+    ],
+)
+def test_exceptions_that_take_no_causes_arrive_without(body):
+    source = f"""
+    class E(Exception):
+        {body}
+    e = E("text")
+    BaseException.__setattr__(e, "__context__", KeyError(2))
+    """
+    assert ship(source, "e", "[str(value), getattr(value, '__context__', None)]") == ["text", None]
+
+
 @pytest.mark.also_upstream
 def test_notes_of_an_exception():
     source = "e = ValueError(1)\ne.__notes__ = ['a note']"
@@ -174,3 +232,59 @@ def test_singleton_that_arrives_twice():
 
 def test_singleton_that_comes_back():
     assert ship_and_return(SINGLETON, "MISSING", "value", "[returned is MISSING, MISSING.tag]") == [True, "t"]
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize("more", ["", "'__dict__', "])
+def test_singleton_with_slots_does_not_arrive_empty(more):
+    """It is written by its name, as by plain `pickle`, and found where the process has it."""
+    module = f"""
+    class Missing:
+        __slots__ = ({more}'tag', '__weakref__')
+        def __reduce__(self): return "MISSING"
+    MISSING = Missing()
+    MISSING.tag = "t"
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(module)
+        worker.run(module)
+        worker.load(driver.pickle("MISSING"), "arrived")
+        assert worker.evaluate("[arrived.tag, arrived is MISSING]") == ["t", True]
+
+
+NOT_MADE_OF_ATTRIBUTES = {
+    "text": """
+        class Missing(str):
+            def __reduce__(self): return "MISSING"
+        MISSING = Missing("t")
+    """,
+    "a class that needs arguments": """
+        class Missing:
+            def __new__(cls, tag):
+                self = object.__new__(cls)
+                self.tag = tag
+                return self
+            __str__ = lambda self: self.tag
+            def __reduce__(self): return "MISSING"
+        MISSING = Missing("t")
+    """,
+    "a member of an enumeration": """
+        import enum
+        class Level(enum.Enum):
+            MISSING = "t"
+            __str__ = lambda self: self.value
+            def __reduce_ex__(self, protocol): return "MISSING"
+        MISSING = Level.MISSING
+    """,
+}
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize("name", NOT_MADE_OF_ATTRIBUTES)
+def test_singleton_that_could_not_be_made_anew(name):
+    """It too is written by its name."""
+    with Peer() as driver, Peer() as worker:
+        driver.run(NOT_MADE_OF_ATTRIBUTES[name])
+        worker.run(NOT_MADE_OF_ATTRIBUTES[name])
+        worker.load(driver.pickle("MISSING"), "arrived")
+        assert worker.evaluate("[str(arrived), arrived is MISSING]") == ["t", True]

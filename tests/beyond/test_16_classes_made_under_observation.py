@@ -1,4 +1,4 @@
-"""Code that runs when a class is made sees the whole class in the worker, or is not called; it never sees an empty one."""
+"""Code that runs when a class is made sees the whole class in the worker, or is not called; never an empty one."""
 
 import pytest
 
@@ -178,7 +178,13 @@ def test_metaclass_that_forbids_setattr():
         def me(self): return Constants
     Holder = [Constants]
     """
-    use = "try:\n    value.TWO = 2\nexcept AttributeError as error:\n    refused = str(error)\n[value.ONE, value().me() is value, refused]"
+    use = """
+        try:
+            value.TWO = 2
+        except AttributeError as error:
+            refused = str(error)
+        [value.ONE, value().me() is value, refused]
+    """
     assert ship(source, "Constants", use) == [1, True, "frozen"]
 
 

@@ -100,7 +100,8 @@ def test_functions_and_classes_with_type_parameters():
     f, c = value
     [f.__type_params__[0].__bound__ is int, f.__annotations__["x"] is f.__type_params__[0], f(3),
      [str(p) for p in c.__type_params__], c.m.__annotations__["y"] is c.__type_params__[0],
-     c.m.__type_params__[0] is c.m.__annotations__["x"], c.__parameters__ == c.__type_params__, c[int, str, [int]]().m(1, 2)]
+     c.m.__type_params__[0] is c.m.__annotations__["x"], c.__parameters__ == c.__type_params__,
+     c[int, str, [int]]().m(1, 2)]
     """
     expected = [True, True, 3, ["T", "Ts", "P"], True, True, True, 1]
     assert ship(source, "(f, C)", use) == expected
@@ -115,5 +116,8 @@ def test_generic_named_tuple():
         x: T
         y: int = 3
     """
-    use = "kind, pair = value\n[kind(1).y, pair.x, isinstance(pair, kind), kind.__parameters__[0].__name__, kind[int](1).x]"
+    use = """
+        kind, pair = value
+        [kind(1).y, pair.x, isinstance(pair, kind), kind.__parameters__[0].__name__, kind[int](1).x]
+    """
     assert ship(source, "(Pair, Pair(5))", use) == [3, 5, True, "T", 1]

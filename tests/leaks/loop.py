@@ -10,7 +10,9 @@ import ctypes
 import gc
 import io
 import json
+import os
 import pickle
+import re
 import sys
 
 from families import FAMILIES
@@ -73,9 +75,15 @@ def there_and_back(name):
 
 
 def loaded_twice(name):
-    """Classes are known the second time."""
+    """Both times its classes are known."""
     data = cloudpickle.dumps(make(name))
     pickle.loads(data), pickle.loads(data)
+
+
+def arrived_from_elsewhere(name):
+    """Classes have ids that nobody here knows, and are made."""
+    data = cloudpickle.dumps(make(name))
+    pickle.loads(re.sub(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", lambda _: os.urandom(16).hex().encode(), data))
 
 
 def with_an_older_protocol(name):
@@ -127,6 +135,7 @@ def loaded_from_a_part(name):
 WAYS = (
     there_and_back,
     loaded_twice,
+    arrived_from_elsewhere,
     with_an_older_protocol,
     refused_at_its_end,
     refused_by_a_hook,

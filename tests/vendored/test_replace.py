@@ -1,6 +1,7 @@
 """After `replace`, whoever imports a framework's copy gets the installed cloudpickle, by every way there is."""
 
 import os
+import stat
 import zipfile
 
 import pytest
@@ -138,6 +139,15 @@ def test_modes_are_kept(environment):
     archive.chmod(0o604)
     environment.succeed("replace", "pyspark")
     assert module.stat().st_mode & 0o777 == 0o640 and archive.stat().st_mode & 0o777 == 0o604
+
+
+def test_whoever_may_read_the_framework_may_ask_for_its_status(environment):
+    """Also where another user, such as root, replaced its copy: nothing that is kept is for that user's eyes only."""
+    environment.install("pyspark")
+    environment.succeed("replace", "pyspark")
+    kept = [path for path in (environment.folder / ".cloudpickle-vendored").rglob("*") if path.is_file()]
+    assert "record.json" in {path.name for path in kept}
+    assert {path.name for path in kept if not path.stat().st_mode & stat.S_IROTH} == set()
 
 
 def test_the_zip_differs_in_the_two_modules_and_nothing_else(environment):

@@ -3,10 +3,6 @@
 //! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
 //! error of `import cloudpickle`, not a surprise in the middle of a dump.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::thread::ThreadId;
-
 use pyo3::exceptions::{PyImportError, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -83,8 +79,12 @@ looked_up! {
     staticmethod_type: PyType = "builtins" . "staticmethod";
     /// `functools.partialmethod`.
     partialmethod_type: PyType = "functools" . "partialmethod";
+    /// `gc.get_referents`, for what an object holds and does not show.
+    get_referents: PyAny = "gc" . "get_referents";
     /// What `functools.lru_cache` makes of a function.
     lru_cache_type: PyAny = "functools" . "_lru_cache_wrapper";
+    /// `functools`, for what it names otherwise than it calls itself.
+    functools: PyModule = "functools";
     /// The type of what `cache_info()` returns.
     cache_info_type: PyType = "functools" . "_CacheInfo";
     /// `functools.cached_property`.
@@ -197,9 +197,6 @@ pub(crate) struct State {
     pub(crate) by_value_modules: Py<PySet>,
     /// The ids of the classes that travelled by value.
     pub(crate) classes: ClassTracker,
-    /// The objects that a thread is about to find out of whether they can be pickled: see `can_be_pickled`. The lock is
-    /// held for a table operation only.
-    pub(crate) trials: Mutex<HashSet<(ThreadId, usize)>>,
     /// The ids of the context variables that travelled.
     pub(crate) context_vars: ContextVars,
     /// The type of an `OrderedDict`'s `keys()`. It has no name to be looked up by, nor have the next two.
@@ -251,7 +248,6 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
-            trials: Mutex::default(),
             context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,

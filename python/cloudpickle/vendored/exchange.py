@@ -237,6 +237,8 @@ def _write_record(installation: Installation, record: dict[str, _Entry], transac
     temporary = transaction.temporary_beside(path)
     text = json.dumps({name: asdict(entry) for name, entry in record.items()}, indent=2)
     temporary.write_text(text + "\n", encoding="utf-8")
+    # Temporary files are their owner's alone. Whoever may read the framework may ask for its status.
+    shutil.copymode(next(_files(installation)).path, temporary)
     transaction.exchange(path, temporary)
 
 

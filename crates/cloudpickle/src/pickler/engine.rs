@@ -14,7 +14,6 @@ use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
 
-use super::BaseGlobals;
 use super::canonical::Canonical;
 use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
@@ -26,6 +25,7 @@ use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, Tupl
 use super::save_global::GlobalFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::trail;
+use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
@@ -65,6 +65,8 @@ pub(super) struct Engine<'py, 's> {
     /// Whether the pickle says already on which Python its code runs.
     pub(super) version_is_told: bool,
     pub(super) canonical: Canonical<'py>,
+    /// Whether what may be left out can be pickled.
+    probe: Probe,
     /// Counts the objects, to look for signals now and then.
     saved: u32,
     pub(super) calls: CallsOfPython,
@@ -229,6 +231,7 @@ impl<'py, 's> Engine<'py, 's> {
             base_globals,
             version_is_told: false,
             canonical: Canonical::default(),
+            probe: Probe::default(),
             saved: 0,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
@@ -236,6 +239,20 @@ impl<'py, 's> Engine<'py, 's> {
             in_progress: HashSet::new(),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
         }
+    }
+
+    /// A dump that only finds out whether it can be done.
+    pub(super) fn attempt(
+        py: Python<'py>,
+        settings: Settings,
+        output: Output<'py>,
+        hooks: Hooks<'py>,
+        memo: &'s mut Memo,
+        base_globals: &'s BaseGlobals,
+    ) -> Self {
+        let mut engine = Self::new(py, settings, output, hooks, memo, None, base_globals);
+        engine.probe = Probe::Attempt;
+        engine
     }
 
     /// Writes one whole pickle of `obj`. With [`Output::Memory`], its bytes are in the encoder afterwards.
@@ -392,7 +409,7 @@ impl<'py, 's> Engine<'py, 's> {
         }
         match &self.hooks.reducer_override {
             ReducerOverride::Native => {
-                if let Some(reduction) = native_reduction(obj, self.base_globals)? {
+                if let Some(reduction) = native_reduction(obj, self.base_globals, &mut self.probe)? {
                     return self.save_reduction(reduction, obj);
                 }
             }
@@ -436,7 +453,7 @@ impl<'py, 's> Engine<'py, 's> {
             {
                 return self.save_reduction(reduction, obj);
             }
-            with_causes(obj, value)?
+            with_causes(obj, value, &mut self.probe)?
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {
             reduce.call0()?
         } else {
@@ -537,11 +554,12 @@ fn call_hook<'py>(
 pub(super) fn native_reduction<'py>(
     obj: &Bound<'py, PyAny>,
     base_globals: &BaseGlobals,
+    probe: &mut Probe,
 ) -> PyResult<Option<Reduction<'py>>> {
     if let Ok(class) = obj.cast::<PyType>() {
-        class::class_reduction(class)
+        class::class_reduction(class, probe)
     } else if let Ok(function) = obj.cast_exact::<PyFunction>() {
-        function::function_reduction(function, base_globals)
+        function::function_reduction(function, base_globals, probe)
     } else if obj.is_instance_of::<PyModule>() {
         module::module_reduction(obj, base_globals)
     } else {

@@ -7,6 +7,7 @@
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
+//! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
 //! - [`trail`]: where in the graph an error happened; [`path`]: the same as one line.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
@@ -20,6 +21,7 @@ mod memo;
 mod memo_of_pickler;
 mod output;
 mod path;
+mod probe;
 pub(crate) mod python_api;
 mod save_atom;
 mod save_container;
@@ -28,5 +30,5 @@ mod save_reduce;
 mod trail;
 
 pub(crate) use base_globals::BaseGlobals;
-pub(crate) use python_api::can_be_pickled;
+pub(crate) use probe::Probe;
 pub(crate) use trail::full_type_name;

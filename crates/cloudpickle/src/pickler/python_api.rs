@@ -1,22 +1,18 @@
 //! `dumps`, `dump`, and the native half of the class `Pickler`.
 
-use std::sync::PoisonError;
-
 use pickle_format::Protocol;
-use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
-use python_objects::identity;
-
-use super::BaseGlobals;
 use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
+use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::runtime::{self, Runtime};
 
@@ -61,26 +57,6 @@ pub(crate) fn dumps<'py>(
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
     engine.dump(obj)?;
     Ok(PyBytes::new(py, engine.encoder.written()))
-}
-
-/// Whether `obj` can be pickled, found out by doing it. Asked again in the course of that, the answer is yes: what refers
-/// to itself does not fail for that.
-///
-/// # Errors
-/// What is no `Exception`, such as a `KeyboardInterrupt`.
-pub(crate) fn can_be_pickled(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let trials = &Runtime::get(obj.py()).state.trials;
-    let trial = (std::thread::current().id(), identity::of(obj));
-    if !trials.lock().unwrap_or_else(PoisonError::into_inner).insert(trial) {
-        return Ok(true);
-    }
-    let outcome = dumps(obj, None, None, true, Some(false));
-    trials.lock().unwrap_or_else(PoisonError::into_inner).remove(&trial);
-    match outcome {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_instance_of::<PyException>(obj.py()) => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.
@@ -205,7 +181,7 @@ impl PicklerCore {
     /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
     fn reduce<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = obj.py();
-        match engine::native_reduction(obj, &self.base_globals)? {
+        match engine::native_reduction(obj, &self.base_globals, &mut Probe::default())? {
             Some(reduction) => Ok(reduction.into_tuple(py)?.into_any()),
             None => Ok(py.NotImplemented().into_bound(py)),
         }

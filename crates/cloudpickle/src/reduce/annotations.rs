@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 
 use crate::by_value::{code_globals, lookup, registry};
+use crate::pickler::Probe;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
 
@@ -25,7 +26,7 @@ pub(super) fn of_function<'py>(function: &Bound<'py, PyAny>, attributes: &Bound<
 
 /// Puts the annotations of a class into its state, in place of what Python keeps them in. Versions before 3.14 keep them
 /// as the attribute that travels.
-pub(super) fn of_class<'py>(class: &Bound<'py, PyAny>, state: &Bound<'py, PyDict>) -> PyResult<()> {
+pub(super) fn of_class<'py>(class: &Bound<'py, PyAny>, state: &Bound<'py, PyDict>, probe: &mut Probe) -> PyResult<()> {
     let py = class.py();
     let name = intern!(py, "__annotate_func__");
     let cache = intern!(py, "__annotations_cache__");
@@ -41,14 +42,19 @@ pub(super) fn of_class<'py>(class: &Bound<'py, PyAny>, state: &Bound<'py, PyDict
     }
     let annotations = intern!(py, "__annotations__");
     match state.get_item(annotations)?.map(Bound::cast_into::<PyDict>) {
-        Some(Ok(written)) => state.set_item(annotations, without_text(class, written)?),
+        Some(Ok(written)) if !probe.is_attempt() => state.set_item(annotations, without_text(class, written, probe)?),
         _ => Ok(()),
     }
 }
 
 /// The annotations of a class with what their text stands for in place of the text, if the module in which it would be
-/// looked up is not the same where the class arrives. Text that cannot be evaluated stays.
-fn without_text<'py>(class: &Bound<'py, PyAny>, written: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {
+/// looked up is not the same where the class arrives. Text that cannot be evaluated stays, and so does what stands for
+/// something that cannot be pickled.
+fn without_text<'py>(
+    class: &Bound<'py, PyAny>,
+    written: Bound<'py, PyDict>,
+    probe: &mut Probe,
+) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
     let mut evaluated = None;
     for (name, value) in &written {
@@ -62,7 +68,9 @@ fn without_text<'py>(class: &Bound<'py, PyAny>, written: Bound<'py, PyDict>) -> 
         if !names.keys().iter().any(|name| globals.contains(name).unwrap_or(false)) {
             continue;
         }
-        if let Some(meant) = meaning(class, &name, &value, &globals)? {
+        if let Some(meant) = meaning(class, &name, &value, &globals)?
+            && probe.can_be_pickled(&meant)?
+        {
             let evaluated = match &evaluated {
                 Some(evaluated) => evaluated,
                 None => evaluated.insert(written.copy()?),
@@ -99,9 +107,10 @@ fn meaning<'py>(
     let bearer = py.get_type::<PyType>().call1(("Annotated", PyTuple::empty(py), namespace))?;
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "include_extras"), true)?;
-    let locals = py.get_type::<PyDict>().call1((class.getattr(intern!(py, "__dict__"))?,))?;
+    let attributes = py.get_type::<PyDict>().call1((class.getattr(intern!(py, "__dict__"))?,))?;
     let get_type_hints = Runtime::get(py).get_type_hints.bind(py);
-    match get_type_hints.call((bearer, globals, locals), Some(&keywords)) {
+    // As for a class in its own module: what the module has counts before the attributes of the class.
+    match get_type_hints.call((bearer, attributes, globals), Some(&keywords)) {
         Ok(hints) => hints.get_item(name).map(Some),
         Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
         Err(error) => Err(error),
@@ -149,21 +158,40 @@ fn collect_names<'py>(value: &Bound<'py, PyAny>, names: &Bound<'py, PyDict>, lev
     Ok(())
 }
 
-/// Adds the identifiers of an expression that are not attributes of others.
+/// The words that join expressions and name nothing.
+const OPERATORS: [&str; 8] = ["and", "else", "for", "if", "in", "is", "not", "or"];
+
+/// Adds the identifiers of an expression that are not attributes of others. Two words in a row are prose and no expression.
 fn add_names(text: &str, names: &Bound<'_, PyDict>) -> PyResult<()> {
+    let mut found = Vec::new();
     let mut rest = text;
-    let mut behind_dot = false;
+    let (mut behind_dot, mut behind_word) = (false, false);
     while let Some(first) = rest.chars().next() {
+        if first == '\'' || first == '"' {
+            let (quoted, after) = rest[1..].split_once(first).unwrap_or((&rest[1..], ""));
+            add_names(quoted, names)?;
+            (behind_dot, behind_word, rest) = (false, false, after);
+            continue;
+        }
         let is_part = |character: char| character == '_' || character.is_alphanumeric();
         let length = if is_part(first) { rest.find(|c| !is_part(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
         let (token, after) = rest.split_at(length);
-        if is_part(first) && !first.is_numeric() && !behind_dot {
-            names.set_item(token, names.py().None())?;
+        if is_part(first) {
+            let is_operator = OPERATORS.contains(&token);
+            if behind_word && !is_operator {
+                return Ok(());
+            }
+            if !first.is_numeric() && !behind_dot && !is_operator {
+                found.push(token);
+            }
+            behind_word = !is_operator;
+        } else if !first.is_whitespace() {
+            behind_word = false;
         }
         behind_dot = first == '.' || (behind_dot && first.is_whitespace());
         rest = after;
     }
-    Ok(())
+    found.into_iter().try_for_each(|name| names.set_item(name, names.py().None()))
 }
 
 /// Sets `__annotations__` in `state`, or under `name` the function that evaluates them.

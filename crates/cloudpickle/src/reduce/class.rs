@@ -9,6 +9,7 @@ use super::builtin_type::builtin_type_reduction;
 use super::reduction::Reduction;
 use super::{annotations, copy_of, enumeration, interned, interned_names, making, view};
 use crate::by_value::{class_tracker, definition, lookup};
+use crate::pickler::Probe;
 use crate::pickler::full_type_name;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -18,7 +19,7 @@ use crate::runtime::Runtime;
 /// By value it is `_make_skeleton_class(...)`, or `_make_skeleton_enum(...)`, then `_class_setstate(class, state)`: an
 /// empty class is made first, so that its methods may refer to it. Where code of a program runs when it is made, it is
 /// made from all its attributes ([`making`]).
-pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Reduction<'py>>> {
+pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Option<Reduction<'py>>> {
     let py = class.py();
     let runtime = Runtime::get(py);
     // The types of the singletons are no module's attributes (before `types.NoneType`, Python 3.10).
@@ -40,12 +41,19 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Optio
     if let Some(reduction) = builtin_type_reduction(class)? {
         return Ok(Some(reduction));
     }
+    // It calls itself by another name than its module does.
+    if class.is(&runtime.cache_info_type) {
+        let getattr = runtime.getattr.bind(py).clone();
+        let name = intern!(py, "_CacheInfo");
+        return Ok(Some(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?)));
+    }
     if class.is_subclass(runtime.enum_type.bind(py))? {
-        return enumeration::enum_reduction(class).map(Some);
+        return enumeration::enum_reduction(class, probe).map(Some);
     }
     let wire = Wire::get(py);
     let namespace = namespace(class)?;
-    let (args, state, more) = (skeleton_args(class, &namespace)?, class_state(class, &namespace)?, PyDict::new(py));
+    let (args, state, more) =
+        (skeleton_args(class, &namespace)?, class_state(class, &namespace, probe)?, PyDict::new(py));
     making::add_attributes(class, &namespace, &state, &args)?;
     add_definition(class, &state, &more)?;
     Ok(Some(Reduction {
@@ -146,6 +154,7 @@ pub(super) fn add_definition<'py>(
 pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
+    probe: &mut Probe,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
     let state = own_attributes(namespace, |_, _| true)?;
@@ -168,7 +177,7 @@ pub(super) fn class_state<'py>(
     drop_slots(class, namespace, &state)?;
     drop(intern!(py, "__class__"))?;
     drop(intern!(py, "__dict__"))?;
-    annotations::of_class(class, &state)?;
+    annotations::of_class(class, &state, probe)?;
     // The class is made with it.
     drop(intern!(py, "__module__"))?;
     for name in [intern!(py, "__match_args__"), intern!(py, "__static_attributes__")] {

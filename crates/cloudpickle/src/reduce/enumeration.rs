@@ -9,6 +9,7 @@ use super::class::{add_definition, class_state, namespace};
 use super::reduction::Reduction;
 use super::{copy_of, interned};
 use crate::by_value::{class_tracker, lookup};
+use crate::pickler::Probe;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
@@ -18,7 +19,7 @@ use crate::runtime::Runtime;
 /// out of the state. No code of the enumeration makes them: what its `__new__` and `__init__` left behind is written
 /// down, for the loader here in `extra` ([`recipe`]) and in the second half of the state ([`members_state`]). Upstream's
 /// loader reads neither.
-pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduction<'py>> {
+pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Reduction<'py>> {
     let py = class.py();
     let members = members_of(class)?;
     let values = PyDict::new(py);
@@ -34,7 +35,7 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>) -> PyResult<Reduct
         class_tracker::tracker(py).wanted_id(class)?,
         recipe(class, &members)?,
     );
-    let state = class_state(class, &namespace(class)?)?;
+    let state = class_state(class, &namespace(class)?, probe)?;
     let derived = [
         intern!(py, "_generate_next_value_"),
         intern!(py, "_member_names_"),

@@ -1,6 +1,6 @@
 //! Functions: lambdas, closures, generators, coroutines, whatever `def` makes.
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -12,7 +12,7 @@ use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
 use super::{annotations, copy_of, interned};
 use crate::by_value::{code_globals, lookup, registry, submodules};
-use crate::pickler::{BaseGlobals, can_be_pickled};
+use crate::pickler::{BaseGlobals, Probe};
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -26,6 +26,7 @@ use crate::runtime::Runtime;
 pub(crate) fn function_reduction<'py>(
     function: &Bound<'py, PyFunction>,
     base_globals: &BaseGlobals,
+    probe: &mut Probe,
 ) -> PyResult<Option<Reduction<'py>>> {
     if lookup::by_reference(function)? {
         return Ok(None);
@@ -44,7 +45,7 @@ pub(crate) fn function_reduction<'py>(
     Ok(Some(Reduction {
         callable: wire.make_function.bind(py).clone().into_any(),
         args: (&parts.code, base_globals, py.None(), py.None(), &parts.closure).into_pyobject(py)?,
-        state: Some(function_state(function, &parts)?.into_any()),
+        state: Some(function_state(function, &parts, probe)?.into_any()),
         list_items: None,
         dict_items: None,
         state_setter: Some(wire.function_setstate.bind(py).clone().into_any()),
@@ -100,7 +101,11 @@ impl<'py> FunctionParts<'py> {
 
 /// The argument of `_function_setstate`: what goes into the function's `__dict__`, and what becomes its attributes,
 /// globals and cells.
-fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyTuple>> {
+fn function_state<'py>(
+    function: &Bound<'py, PyFunction>,
+    parts: &FunctionParts<'py>,
+    probe: &mut Probe,
+) -> PyResult<Bound<'py, PyTuple>> {
     let py = function.py();
     let slots = PyDict::new(py);
     for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
@@ -123,7 +128,7 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     }
     // Upstream's loader fills the function's cells from these; ours come filled.
     slots.set_item(intern!(py, "__closure__"), py.None())?;
-    let globals = used_globals(function, parts)?;
+    let globals = used_globals(function, parts, probe)?;
     let submodules = used_submodules(parts, &globals)?;
     if let Some(carried) = registry::carried_with(&parts.globals)? {
         submodules.append(carried)?;
@@ -139,24 +144,37 @@ fn function_state<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<
     (attributes, slots).into_pyobject(py)
 }
 
-/// Of the function's globals, those that its code names, and those that its annotations name in text.
-fn used_globals<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'py>) -> PyResult<Bound<'py, PyDict>> {
+/// Of the function's globals, those that its code names, and those that its annotations name in text, as far as they can
+/// be pickled: the function runs without these.
+fn used_globals<'py>(
+    function: &Bound<'py, PyFunction>,
+    parts: &FunctionParts<'py>,
+    probe: &mut Probe,
+) -> PyResult<Bound<'py, PyDict>> {
     let used = PyDict::new(parts.code.py());
     let module = lookup::importable_module_of(&parts.globals)?;
     for name in code_globals::global_names(&parts.code)?.keys() {
         if let Some(value) = global(&parts.globals, &name)? {
             let value = match &module {
-                Some(module) if !travels(&value)? => ModuleAttribute::of(module, &name)?,
+                Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
                 _ => value,
             };
             used.set_item(name, value)?;
         }
     }
+    if probe.is_attempt() {
+        return Ok(used);
+    }
     for name in annotations::names_in_text(function)?.keys() {
-        if !used.contains(&name)?
-            && let Some(value) = global(&parts.globals, &name)?
-        {
-            used.set_item(name, value)?;
+        if used.contains(&name)? {
+            continue;
+        }
+        match global(&parts.globals, &name) {
+            Ok(Some(value)) if probe.can_be_pickled(&value)? => used.set_item(name, value)?,
+            Ok(_) => {}
+            // What was imported for type checkers need not be there.
+            Err(error) if error.is_instance_of::<PyException>(name.py()) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(used)
@@ -164,7 +182,7 @@ fn used_globals<'py>(function: &Bound<'py, PyFunction>, parts: &FunctionParts<'p
 
 /// Whether a global of an importable module travels by value. One that cannot is referred to in that module: a worker that
 /// has the module has the global too.
-fn travels(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+fn travels(value: &Bound<'_, PyAny>, probe: &mut Probe) -> PyResult<bool> {
     // What is a reference anyway, or has nothing in it, is not worth a trial.
     let plain = value.is_none()
         || value.is_instance_of::<PyType>()
@@ -174,7 +192,7 @@ fn travels(value: &Bound<'_, PyAny>) -> PyResult<bool> {
         || value.is_exact_instance_of::<PyString>()
         || value.is_exact_instance_of::<PyInt>()
         || value.is_exact_instance_of::<PyFloat>();
-    Ok(plain || can_be_pickled(value)?)
+    Ok(plain || probe.can_be_pickled(value)?)
 }
 
 /// A global as the interpreter finds it: where the namespace is of a subclass of dict, by its `__getitem__`; imported

@@ -37,8 +37,8 @@ pub(crate) fn weak_reference_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bo
     let py = obj.py();
     let mut referent = obj.call0()?;
     if referent.is_none() {
-        // Nothing holds this set once it has arrived.
-        referent = PySet::empty(py)?.into_any();
+        // Nothing holds this method once it has arrived. It has a hash, for references that are keys.
+        referent = PySet::empty(py)?.getattr(intern!(py, "add"))?;
     }
     let callback = obj.getattr(intern!(py, "__callback__"))?;
     let args = if callback.is_none() { PyTuple::new(py, [referent])? } else { PyTuple::new(py, [referent, callback])? };

@@ -6,7 +6,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::by_value::{lookup, registry};
 use crate::runtime::Runtime;
@@ -23,12 +23,29 @@ pub(crate) fn lru_cache_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'
     }
     let parameters = obj.call_method0(intern!(py, "cache_parameters"))?;
     let args = (
-        obj.getattr(intern!(py, "__wrapped__"))?,
+        cached_function(obj)?,
         parameters.get_item(intern!(py, "maxsize"))?,
         parameters.get_item(intern!(py, "typed"))?,
         &Runtime::get(py).cache_info_type,
     );
     Ok((obj.get_type(), args, obj.getattr(intern!(py, "__dict__"))?).into_pyobject(py)?.into_any())
+}
+
+/// The function whose results a cache keeps. `__wrapped__` is at first the same, and another one where a decorator applied
+/// `functools.wraps` to the cache.
+///
+/// Only the garbage collector is told of it: after the results, and before the types of the cache's parts, of which the
+/// type of `cache_info()` is the last.
+fn cached_function<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = obj.py();
+    let held = Runtime::get(py).get_referents.bind(py).call1((obj,))?.cast_into::<PyList>()?;
+    let is_link = |object: &Bound<'py, PyAny>| {
+        object.cast::<PyType>().is_ok_and(|class| class.name().is_ok_and(|name| name == "_lru_list_elem"))
+    };
+    match held.iter().rev().filter(PyAnyMethods::is_callable).skip(1).find(|object| !is_link(object)) {
+        Some(function) => Ok(function),
+        None => obj.getattr(intern!(py, "__wrapped__")),
+    }
 }
 
 /// `cached_property(function)`, then its attributes, without the lock that it has before Python 3.12.
