@@ -164,7 +164,7 @@ impl<'py> Path<'py> {
             }
         } else if let Ok(module) = subject.cast::<PyModule>() {
             self.push(format!("module {}", text_attribute(module, "__name__")));
-            if let [Hop::Index(1), Hop::Value(name, _), rest @ ..] = hops {
+            if let [Hop::Value(name, _), rest @ ..] = hops {
                 self.step(attribute(name), rest);
             }
         } else if ty.is(&runtime.method_type) {

@@ -7,6 +7,7 @@ use python_objects::compat::code::FIELDS;
 
 use super::reduction::Reduction;
 use super::{copy_of, interned};
+use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
@@ -86,7 +87,8 @@ pub(crate) fn is_made_of_code<'py>(obj: &Bound<'py, PyAny>, reduction: &Reductio
 pub(crate) fn version_told<'py>(obj: &Bound<'py, PyAny>) -> [Bound<'py, PyString>; 3] {
     let py = obj.py();
     let text = |name| obj.getattr_opt(name).ok().flatten().and_then(|value| value.cast_into::<PyString>().ok());
-    let name = match (text(intern!(py, "__module__")), text(intern!(py, "__qualname__"))) {
+    let module = text(intern!(py, "__module__")).map(|module| lookup::travelling_name(module.into_any()));
+    let name = match (module, text(intern!(py, "__qualname__"))) {
         (Some(module), Some(name)) => format!("function {module}.{name}"),
         (None, Some(name)) => format!("function {name}"),
         _ => format!("code object {}", text(intern!(py, "co_name")).map_or_else(String::new, |name| name.to_string())),
