@@ -311,15 +311,14 @@ impl ClassTracker {
         });
     }
 
-    /// Remembers the definition with which a class arrived, and says what to do with it. Pickles of upstream have none.
-    pub(crate) fn note_arrival(&self, class: &Bound<'_, PyAny>, definition: Option<Definition>) -> Arrival {
+    /// What to do with a definition with which a class arrived. Pickles of upstream have none.
+    pub(crate) fn arrival(&self, class: &Bound<'_, PyAny>, definition: Option<&Definition>) -> Arrival {
         self.entry(class, |entry| {
             if entry.home == Some(process::id()) {
                 return Arrival::Home;
             }
             let Some(definition) = definition else { return Arrival::Unknown };
             if entry.applied.is_none() && entry.sent.is_none() {
-                entry.applied = Some(definition);
                 return Arrival::Unknown;
             }
             let is_known = |(name, value): (&u64, &u64)| {
@@ -328,10 +327,15 @@ impl ClassTracker {
             let edited = definition.iter().filter(|entry| !is_known(*entry)).map(|(name, _)| *name).collect();
             let gone = entry.applied.iter().flat_map(HashMap::keys);
             let gone = gone.filter(|name| !definition.contains_key(name)).copied().collect();
-            entry.applied = Some(definition);
             Arrival::Known { edited, gone }
         })
         .unwrap_or(Arrival::Unknown)
+    }
+
+    /// Remembers the definition that a class has. To be called when the class has it: another thread that loads the class
+    /// meanwhile finds it unknown, and sets everything itself.
+    pub(crate) fn note_applied(&self, class: &Bound<'_, PyAny>, definition: Definition) {
+        self.entry(class, |entry| entry.applied = Some(definition));
     }
 
     /// What `with` makes of the entry of `class`, if it has one. `with` runs under the lock, and no Python code in it.

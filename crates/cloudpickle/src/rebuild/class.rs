@@ -209,15 +209,18 @@ pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyA
     let fingerprints = more.get_item(intern!(obj.py(), "definition"))?;
     let definition = fingerprints
         .and_then(|fingerprints| definition::from_bytes(&attributes, fingerprints.cast::<PyBytes>().ok()?.as_bytes()));
-    match tracker(obj.py()).note_arrival(&obj, definition.clone()) {
-        Arrival::Home => {}
+    match tracker(obj.py()).arrival(&obj, definition.as_ref()) {
+        Arrival::Home => return Ok(obj),
         Arrival::Unknown => {
             set_attributes(&obj, &attributes)?;
             enumeration::set_members_state(&obj, &more)?;
         }
         Arrival::Known { edited, gone } => {
-            edit(&obj, &attributes, &edited, &gone, &definition.unwrap_or_default())?;
+            edit(&obj, &attributes, &edited, &gone, definition.as_ref())?;
         }
+    }
+    if let Some(definition) = definition {
+        tracker(obj.py()).note_applied(&obj, definition);
     }
     Ok(obj)
 }
@@ -232,7 +235,7 @@ fn edit<'py>(
     attributes: &Bound<'py, PyDict>,
     edited: &HashSet<u64>,
     gone: &HashSet<u64>,
-    arrived: &Definition,
+    arrived: Option<&Definition>,
 ) -> PyResult<()> {
     let py = class.py();
     let namespace = class.getattr(intern!(py, "__dict__"))?.cast_into::<PyMappingProxy>()?;
@@ -251,7 +254,7 @@ fn edit<'py>(
                 return Ok(false);
             }
             let present = definition::fingerprint(&namespace.get_item(&name)?)?;
-            Ok(arrived.get(&number) == Some(&present))
+            Ok(arrived.and_then(|arrived| arrived.get(&number)) == Some(&present))
         };
         if edited.contains(&number) || replaced()? {
             to_set.set_item(&name, &value)?;
