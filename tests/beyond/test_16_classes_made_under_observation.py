@@ -56,11 +56,11 @@ def test_required_keyword_over_other_bases(base, use, expected):
     import abc, typing
     T = typing.TypeVar("T")
     class Base({base}):
-        def __init_subclass__(cls, *, name): cls.name = name
-    class Derived(Base{"[T]" if "Generic" in base else ""}, name="derived"):
+        def __init_subclass__(cls, *, tag): cls.tag = tag
+    class Derived(Base{"[T]" if "Generic" in base else ""}, tag="derived"):
         pass
     """
-    assert ship(source, "Derived", f"[value.name, {use}]") == ["derived", expected]
+    assert ship(source, "Derived", f"[value.tag, {use}]") == ["derived", expected]
 
 
 def test_required_keyword_and_slots():

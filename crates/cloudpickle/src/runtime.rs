@@ -155,6 +155,8 @@ looked_up! {
     field_sentinel_type: PyType = "dataclasses" . "_FIELD_BASE";
     /// `contextvars.Token`.
     token_type: PyType = "contextvars" . "Token";
+    /// Has names for types that do not say so.
+    contextvars: PyModule = "contextvars";
     /// Has names for the types of iterators and views.
     collections_abc: PyModule = "_collections_abc";
     /// `type`.

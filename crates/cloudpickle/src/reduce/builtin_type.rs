@@ -30,12 +30,16 @@ pub(super) fn builtin_type_reduction<'py>(class: &Bound<'py, PyType>) -> PyResul
     if flags & HEAP_TYPE != 0 && flags & IMMUTABLE_TYPE == 0 {
         return Ok(None);
     }
-    for (name, found) in runtime.collections_abc.bind(py).dict() {
-        if found.is(class) {
-            // The module says that it is `collections.abc`, which has not all of its names.
-            let import = (&Wire::get(py).subimport, ("_collections_abc",)).into_pyobject(py)?;
-            let arguments = (Call::new(import)?, name).into_pyobject(py)?;
-            return Ok(Some(Reduction::call(runtime.getattr.bind(py).clone(), arguments)));
+    // The first module says that it is `collections.abc`, which has not all of its names. The types of the second one say
+    // before Python 3.10 that they are in `builtins`.
+    for (module, module_name) in [(&runtime.collections_abc, "_collections_abc"), (&runtime.contextvars, "contextvars")]
+    {
+        for (name, found) in module.bind(py).dict() {
+            if found.is(class) {
+                let import = (&Wire::get(py).subimport, (module_name,)).into_pyobject(py)?;
+                let arguments = (Call::new(import)?, name).into_pyobject(py)?;
+                return Ok(Some(Reduction::call(runtime.getattr.bind(py).clone(), arguments)));
+            }
         }
     }
     for instance in instances(py)? {
