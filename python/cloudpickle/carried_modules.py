@@ -7,7 +7,8 @@ finder at the end of `sys.meta_path` offers them to the import system.
 
 At the end: what the worker has, imported or installed, comes first and is never shadowed. Modules of the same name that
 were carried there before are replaced when their source changed, so that edits reach the worker with the next task.
-They are run when they are imported, and have a state of their own, apart from the globals that functions carry.
+They are run when an import statement asks for them, and have a state of their own, apart from the globals that
+functions carry.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import ast
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import opcode
 import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         carried = self.carried.get(fullname)
-        if carried is None:
+        if carried is None or not _is_asked_by_import(sys._getframe(1)):
             return None
         is_package, origin, _ = carried
         spec = importlib.machinery.ModuleSpec(fullname, self, origin=origin, is_package=is_package)
@@ -143,6 +145,20 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def is_package(self, fullname: str) -> bool:
         return self.carried[fullname][0]
+
+
+def _is_asked_by_import(frame: FrameType | None) -> bool:
+    """Whether an import statement, or `importlib.import_module`, asks for the module.
+
+    An unpickler that looks for a global is told that there is no such module: what is pickled as a reference means the
+    installed module, and a source that came along with something else is not that.
+    """
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    asked_by = frame.f_code.co_code[frame.f_lasti]
+    return asked_by == opcode.opmap["IMPORT_NAME"] or frame.f_globals.get("__name__") == "importlib"
 
 
 _FINDER = _Finder()

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyAttributeError, PyException, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule, PyString, PyType};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 
 use super::registry;
 use crate::runtime::Runtime;
@@ -186,7 +186,11 @@ pub(crate) fn wrapper_of<'py>(function: &Bound<'py, PyAny>) -> PyResult<Option<B
     let Ok(Some(mut outer)) = find(&module, &name) else { return Ok(None) };
     for _ in 0..MOST_WRAPPERS {
         match outer.getattr_opt(intern!(py, "__wrapped__")) {
-            Ok(Some(inner)) if inner.is(function) => return Ok(Some(outer)),
+            // A function, which travels by its name or as this one does. The `__wrapped__` of a classmethod is what it
+            // is made of where it arrives.
+            Ok(Some(inner)) if inner.is(function) => {
+                return Ok(outer.is_exact_instance_of::<PyFunction>().then_some(outer));
+            }
             Ok(Some(inner)) => outer = inner,
             _ => break,
         }

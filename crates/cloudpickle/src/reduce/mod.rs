@@ -97,8 +97,10 @@ pub(crate) fn by_base<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
     let py = obj.py();
     let runtime = Runtime::get(py);
     let ty = obj.get_type();
-    let own = intern!(py, "__reduce_ex__");
-    if !ty.getattr(own)?.is(&py.get_type::<PyAny>().getattr(own)?) {
+    // On some versions text files refuse by a method of their own.
+    let name = intern!(py, "__reduce_ex__");
+    let own = ty.getattr(name)?;
+    if !own.is(&py.get_type::<PyAny>().getattr(name)?) && !own.is(&runtime.text_file_type.bind(py).getattr(name)?) {
         return Ok(None);
     }
     if ty.is_subclass(runtime.property_type.bind(py))? {
