@@ -139,6 +139,7 @@ def dumps(
     *,
     fix_imports: bool = True,
     deterministic: bool | None = None,
+    by_value: Iterable[ModuleType] | None = None,
 ) -> bytes: ...
 def dump(
     obj: Any,
@@ -148,6 +149,7 @@ def dump(
     *,
     fix_imports: bool = True,
     deterministic: bool | None = None,
+    by_value: Iterable[ModuleType] | None = None,
 ) -> None: ...
 def fingerprint(obj: Any) -> str: ...
 
@@ -161,6 +163,7 @@ class PicklerCore:
         *,
         fix_imports: bool = True,
         deterministic: bool | None = None,
+        by_value: Iterable[ModuleType] | None = None,
     ) -> PicklerCore: ...
     def dump(self, pickler: pickle.Pickler, obj: Any) -> None: ...
     # A reduce tuple, or NotImplemented.

@@ -88,6 +88,8 @@ from ._native import (
 
 if TYPE_CHECKING:
     from collections import ChainMap
+    from collections.abc import Iterable
+    from types import ModuleType
 
 # What `from cloudpickle.cloudpickle import *` gives: as upstream, every name without an underscore. The names with one
 # are for pickles, for upstream's tests and for packages that reach for them.
@@ -145,6 +147,7 @@ class Pickler(pickle.Pickler):
         buffer_callback: takes the `pickle.PickleBuffer` objects that travel out of band (protocol 5).
         fix_imports: whether protocols 0 to 2 name modules as Python 2 did.
         deterministic: whether every process of the same Python is to write the same bytes, as in `dumps`.
+        by_value: modules that count as registered by `register_pickle_by_value` for this pickler alone.
 
     Raises:
         TypeError: `file` has no `write`.
@@ -173,6 +176,7 @@ class Pickler(pickle.Pickler):
         *,
         fix_imports: bool = True,
         deterministic: bool | None = None,
+        by_value: Iterable[ModuleType] | None = None,
     ) -> None:
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
         if PYPY:
@@ -181,7 +185,12 @@ class Pickler(pickle.Pickler):
             # The base class checks the arguments, and has the attributes `bin` and `fast`.
             super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
         self._core = _native.PicklerCore(
-            file, self.proto, buffer_callback, fix_imports=fix_imports, deterministic=deterministic
+            file,
+            self.proto,
+            buffer_callback,
+            fix_imports=fix_imports,
+            deterministic=deterministic,
+            by_value=by_value,
         )
 
     def dump(self, obj: Any) -> None:

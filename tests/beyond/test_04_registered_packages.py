@@ -2,7 +2,7 @@
 
 import pytest
 
-from travel import Peer
+from travel import Peer, RemoteError
 
 PACKAGE = {
     "__init__.py": "version = 1",
@@ -153,3 +153,55 @@ def test_builtin_types_of_a_registered_module_stay_by_reference():
         driver.run("import cloudpickle, _datetime, collections\ncloudpickle.register_pickle_by_value(collections)")
         worker.load(driver.pickle("[collections.deque, collections.OrderedDict, collections.defaultdict(list)]"))
         assert worker.evaluate("import collections; value[0] is collections.deque") is True
+
+
+PER_CALL = "import cloudpickle, package.part, package.other"
+
+
+@pytest.mark.parametrize(
+    "dumps",
+    [
+        "cloudpickle.dumps(package.part.relative, by_value=[package])",
+        "cloudpickle.dumps(package.part.relative, by_value=(package.part, package.other, package))",
+        "f = io.BytesIO(); cloudpickle.dump(package.part.relative, f, by_value=[package]); f.getvalue()",
+        "f = io.BytesIO(); cloudpickle.Pickler(f, by_value=[package]).dump(package.part.relative); f.getvalue()",
+    ],
+)
+def test_for_one_call_alone(tmp_path, dumps):
+    with Peer([write(tmp_path, PACKAGE)]) as driver, Peer() as worker:
+        driver.run(PER_CALL + "\nimport io")
+        worker.load(driver.evaluate(dumps.replace("; ", "\n")))
+        assert worker.evaluate("value()") == 41
+        use = "len(cloudpickle.dumps(package.part.relative)), cloudpickle.list_registry_pickle_by_value()"
+        assert driver.evaluate(use) == (
+            driver.evaluate("len(__import__('pickle').dumps(package.part.relative))"),
+            set(),
+        )
+
+
+def test_for_one_call_is_for_its_thread_and_not_for_calls_inside_it(tmp_path):
+    source = """
+    import threading
+    sizes = []
+    def note(): sizes.append(len(cloudpickle.dumps(package.part.relative)))
+    class Nested:
+        def __reduce__(self):
+            note()
+            thread = threading.Thread(target=note)
+            thread.start()
+            thread.join()
+            return str, ()
+    payload = cloudpickle.dumps([Nested(), package.part.relative, Nested()], by_value=[package])
+    """
+    with Peer([write(tmp_path, PACKAGE)]) as driver:
+        driver.run(PER_CALL)
+        driver.run(source)
+        assert driver.evaluate("max(sizes) < 60 < 500 < len(payload)") is True
+
+
+def test_for_one_call_refuses_what_is_no_module(tmp_path):
+    with Peer([write(tmp_path, PACKAGE)]) as driver:
+        driver.run(PER_CALL)
+        for wrong in ("[1]", "['package']"):
+            with pytest.raises(RemoteError, match="ValueError"):
+                driver.evaluate(f"cloudpickle.dumps(1, by_value={wrong})")

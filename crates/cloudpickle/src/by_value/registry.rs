@@ -3,6 +3,8 @@
 //! The names are kept in a Python set, so that `cloudpickle.cloudpickle._PICKLE_BY_VALUE_MODULES`, which upstream's
 //! users reach for, is the registry itself.
 
+use std::cell::RefCell;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -16,15 +18,49 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("_PICKLE_BY_VALUE_MODULES", &Runtime::get(module.py()).state.by_value_modules)
 }
 
+thread_local! {
+    /// The modules that the dump in progress on this thread was given besides: `dumps(obj, by_value=[...])`. Reducers and
+    /// lookups are called without being told of the dump.
+    static OF_THIS_DUMP: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// For as long as this lives, these modules count as registered on this thread. A dump inside another one has its own.
+pub(crate) struct OfThisDump(Vec<String>);
+
+impl OfThisDump {
+    pub(crate) fn set(names: Vec<String>) -> Self {
+        Self(OF_THIS_DUMP.replace(names))
+    }
+}
+
+impl Drop for OfThisDump {
+    fn drop(&mut self) {
+        OF_THIS_DUMP.set(std::mem::take(&mut self.0));
+    }
+}
+
+/// The names of the modules in the argument `by_value`.
+///
+/// # Errors
+/// `ValueError` for what is not an imported module, as `register_pickle_by_value` raises it.
+pub(crate) fn names_of_modules(modules: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
+    let Some(modules) = modules else { return Ok(Vec::new()) };
+    modules.try_iter()?.map(|module| name_to_register(&module?)?.extract()).collect()
+}
+
+fn nothing_is_registered(py: Python<'_>) -> bool {
+    registered_modules(py).is_empty() && OF_THIS_DUMP.with_borrow(Vec::is_empty)
+}
+
 /// Is the module of this name, or a package that contains it, registered? Next to free while nothing is registered.
 pub(crate) fn is_registered_name(py: Python<'_>, name: &str) -> PyResult<bool> {
-    let registered = Runtime::get(py).state.by_value_modules.bind(py);
-    if registered.is_empty() {
+    if nothing_is_registered(py) {
         return Ok(false);
     }
+    let registered = registered_modules(py);
     let mut name = name;
     loop {
-        if registered.contains(name)? {
+        if registered.contains(name)? || OF_THIS_DUMP.with_borrow(|names| names.iter().any(|other| other == name)) {
             return Ok(true);
         }
         match name.rsplit_once('.') {
@@ -41,7 +77,7 @@ const CARRIED: &str = "cloudpickle.carried_modules";
 /// upstream leaves alone, as data that says what it is: `("cloudpickle.carried_modules", sources)`.
 pub(crate) fn carried_with<'py>(globals: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let py = globals.py();
-    if Runtime::get(py).state.by_value_modules.bind(py).is_empty() {
+    if nothing_is_registered(py) {
         return Ok(None);
     }
     let Some(name) = globals.get_item(intern!(py, "__name__"))? else { return Ok(None) };
@@ -78,7 +114,7 @@ fn is_registered_module_name(py: Python<'_>, name: &str) -> PyResult<bool> {
 /// Is this module, or a package that contains it, registered?
 pub(crate) fn is_registered(module: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = module.py();
-    if Runtime::get(py).state.by_value_modules.bind(py).is_empty() {
+    if nothing_is_registered(py) {
         return Ok(false);
     }
     let name = module.getattr(intern!(py, "__name__"))?;
@@ -102,15 +138,19 @@ pub(crate) fn is_registered(module: &Bound<'_, PyAny>) -> PyResult<bool> {
 ///     `ValueError`: it is not a module, or is not among the imported ones (`sys.modules`).
 #[pyfunction]
 pub(crate) fn register_pickle_by_value(module: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = module.py();
+    registered_modules(module.py()).add(name_to_register(module)?)
+}
+
+/// The name of a module that may be registered.
+fn name_to_register<'py>(module: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let name = name_of_module(module)?;
-    if !sys_modules(py)?.contains(&name)? {
+    if !sys_modules(module.py())?.contains(&name)? {
         return Err(PyValueError::new_err(format!(
             "{} was not imported correctly, have you used an `import` statement to access it?",
             text_of(module)?
         )));
     }
-    registered_modules(py).add(name)
+    Ok(name)
 }
 
 /// Let the functions and classes of a module travel by reference again, as before `register_pickle_by_value`.

@@ -14,6 +14,7 @@ use super::memo_of_pickler::MemoOfPickler;
 use super::output::Output;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
+use crate::by_value::registry::{OfThisDump, names_of_modules};
 use crate::runtime::{self, Runtime};
 
 /// Adds the functions to the extension.
@@ -34,6 +35,7 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///     deterministic: whether classes get ids made from their contents, not random ones, and sets an order, so that
 ///         every process of the same Python gives the same bytes; None is what the environment variable
 ///         `CLOUDPICKLE_DETERMINISTIC` said when cloudpickle was imported.
+///     by_value: modules that count as registered by `register_pickle_by_value` for this call alone.
 ///
 /// Returns:
 ///     A pickle, which plain `pickle.loads` loads where some `cloudpickle` is installed.
@@ -42,15 +44,17 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///     PicklingError, TypeError: something in `obj` cannot be pickled.
 ///     ValueError: there is no such protocol, or it cannot have out-of-band buffers.
 #[pyfunction]
-#[pyo3(signature = (obj, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
+#[pyo3(signature = (obj, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None, by_value = None))]
 pub(crate) fn dumps<'py>(
     obj: &Bound<'py, PyAny>,
     protocol: Option<&Bound<'py, PyAny>>,
     buffer_callback: Option<Bound<'py, PyAny>>,
     fix_imports: bool,
     deterministic: Option<bool>,
+    by_value: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
+    let _by_value = OfThisDump::set(names_of_modules(by_value)?);
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
@@ -64,7 +68,7 @@ pub(crate) fn dumps<'py>(
 /// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are. The other
 /// arguments and the exceptions are those of `dumps`. If an exception is raised, what was written is no whole pickle.
 #[pyfunction]
-#[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
+#[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None, by_value = None))]
 pub(crate) fn dump<'py>(
     obj: &Bound<'py, PyAny>,
     file: &Bound<'py, PyAny>,
@@ -72,8 +76,10 @@ pub(crate) fn dump<'py>(
     buffer_callback: Option<Bound<'py, PyAny>>,
     fix_imports: bool,
     deterministic: Option<bool>,
+    by_value: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let py = obj.py();
+    let _by_value = OfThisDump::set(names_of_modules(by_value)?);
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let write = write_of(file)?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
@@ -101,6 +107,7 @@ pub(crate) fn fingerprint(obj: &Bound<'_, PyAny>) -> PyResult<String> {
     let protocol = Protocol::HIGHEST;
     let settings = Settings { protocol, fix_imports: true, binary: true, fast: false, ids: Ids::LeftOut };
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    let _by_value = OfThisDump::set(Vec::new());
     let mut engine = Engine::new(py, settings, Output::Memory, Hooks::plain(None), &mut memo, None, &base_globals);
     engine.dump(obj)?;
     sha256(py, engine.encoder.written())
@@ -136,6 +143,7 @@ impl Settings {
 #[pyclass(frozen, module = "cloudpickle._native")]
 pub(crate) struct PicklerCore {
     settings: Settings,
+    by_value: Vec<String>,
     write: Py<PyAny>,
     buffer_callback: Option<Py<PyAny>>,
     base_globals: BaseGlobals,
@@ -145,20 +153,22 @@ pub(crate) struct PicklerCore {
 #[pymethods]
 impl PicklerCore {
     #[new]
-    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None))]
+    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None, by_value = None))]
     fn new(
         file: &Bound<'_, PyAny>,
         protocol: Option<&Bound<'_, PyAny>>,
         buffer_callback: Option<Bound<'_, PyAny>>,
         fix_imports: bool,
         deterministic: Option<bool>,
+        by_value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let by_value = names_of_modules(by_value)?;
         let settings =
             Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(file.py(), deterministic);
         let write = write_of(file)?.unbind();
         let buffer_callback = buffer_callback.map(Bound::unbind);
         let (base_globals, memo) = (BaseGlobals::default(), MemoOfPickler::new());
-        Ok(Self { settings, write, buffer_callback, base_globals, memo })
+        Ok(Self { settings, by_value, write, buffer_callback, base_globals, memo })
     }
 
     /// Writes one pickle of `obj`, with the hooks that `pickler`, the Python half, has at this moment.
@@ -175,6 +185,7 @@ impl PicklerCore {
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());
         let mut in_use = self.memo.take(py)?;
+        let _by_value = OfThisDump::set(self.by_value.clone());
         Engine::new(py, settings, output, hooks, &mut in_use.memo, Some(&self.memo), &self.base_globals).dump(obj)
     }
 
