@@ -4,12 +4,16 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyString, PyTypeMethods};
+use python_objects::identity;
 
 use super::reduction::Reduction;
 use crate::by_value::class_tracker::tracker;
 use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
+
+/// The type flag of classes that were made at run time.
+const HEAP_TYPE: u64 = 1 << 9;
 
 /// Whether the attributes in its `__dict__` are all that the object consists of: no slot has a value, and no base in C has
 /// contents of its own, as `str` has, nor does its class need arguments to make it.
@@ -19,12 +23,13 @@ fn is_made_of_attributes(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     for class in obj.get_type().mro() {
         let new =
             class.getattr(intern!(py, "__dict__"))?.call_method1(intern!(py, "get"), (intern!(py, "__new__"),))?;
-        if !class.is(&object_type) && new.is_instance_of::<PyCFunction>() {
+        let flags: u64 = class.getattr(intern!(py, "__flags__"))?.extract()?;
+        if !class.is(&object_type) && (flags & HEAP_TYPE == 0 || new.is_instance_of::<PyCFunction>()) {
             return Ok(false);
         }
     }
     let new = obj.get_type().getattr(intern!(py, "__new__"))?;
-    if !new.is(object_type.getattr(intern!(py, "__new__"))?) {
+    if identity::of(&new) != identity::of(&object_type.getattr(intern!(py, "__new__"))?) {
         let signature = py.import(intern!(py, "inspect"))?.getattr(intern!(py, "signature"))?;
         if signature.call1((new,))?.call_method1(intern!(py, "bind"), (obj.get_type(),)).is_err() {
             return Ok(false);
