@@ -99,10 +99,10 @@ def test_dataclass_with_slots():
         z: int = 3
     """
     use = """
-    b, frozen = value
-    [hasattr(b, "__dict__"), b.x, b.z, type(b).__slots__, type(b)(5).y, hasattr(frozen, "__dict__"), frozen.z]
+    b, frozen, slots = value
+    [hasattr(b, "__dict__"), b.x, b.z, type(b).__slots__ == slots, type(b)(5).y, hasattr(frozen, "__dict__"), frozen.z]
     """
-    assert ship(source, "(B(1), Frozen(4))", use) == [False, 1, 3, ("z",), 2, False, 4]
+    assert ship(source, "(B(1), Frozen(4), B.__slots__)", use) == [False, 1, 3, True, 2, False, 4]
 
 
 def test_class_of_attrs():

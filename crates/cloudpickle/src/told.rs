@@ -1,6 +1,6 @@
 //! What this package has to say of an exception that somebody else raised: one more line, whatever the version of Python.
 
-use pyo3::exceptions::{PyBaseException, PyImportError};
+use pyo3::exceptions::{PyAttributeError, PyBaseException, PyImportError, PyNameError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -24,7 +24,13 @@ fn add_to_message(error: &Bound<'_, PyBaseException>, line: &str) -> PyResult<()
     let str_of_type = error.get_type().getattr(str_method)?;
     // An `ImportError` has its text in `msg` as well, and shows that.
     let shows_msg = str_of_type.is(&py.get_type::<PyImportError>().getattr(str_method)?);
-    if !shows_msg && !str_of_type.is(&py.get_type::<PyBaseException>().getattr(str_method)?) {
+    // Types that Python 3.10 gave attributes have the base's `__str__` once more, as an object of its own.
+    let plain = [py.get_type::<PyBaseException>(), py.get_type::<PyAttributeError>(), py.get_type::<PyNameError>()];
+    let mut shows_args = false;
+    for ty in plain {
+        shows_args |= str_of_type.is(&ty.getattr(str_method)?);
+    }
+    if !shows_msg && !shows_args {
         return Ok(());
     }
     let args = error.getattr(intern!(py, "args"))?.cast_into::<PyTuple>()?;

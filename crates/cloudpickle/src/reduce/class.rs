@@ -55,7 +55,9 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
     let (args, state, more) =
         (skeleton_args(class, &namespace)?, class_state(class, &namespace, probe)?, PyDict::new(py));
     making::add_attributes(class, &namespace, &state, &args)?;
-    add_definition(class, &state, &more)?;
+    if !probe.is_attempt() {
+        add_definition(class, &state, &more)?;
+    }
     Ok(Some(Reduction {
         callable: wire.make_skeleton_class.bind(py).clone().into_any(),
         args,

@@ -50,7 +50,9 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
         }
     }
     let more = members_state(class, &members)?;
-    add_definition(class, &state, &more)?;
+    if !probe.is_attempt() {
+        add_definition(class, &state, &more)?;
+    }
     let wire = Wire::get(py);
     Ok(Reduction {
         callable: wire.make_skeleton_enum.bind(py).clone().into_any(),
