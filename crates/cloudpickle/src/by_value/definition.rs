@@ -208,6 +208,10 @@ impl<'py, 'a> Walk<'py, 'a> {
             let contents = contents(value)?;
             return self.parts("cell", &[contents], depth);
         }
+        // Its module is another one where it arrived, and nothing else of it can be edited.
+        if of_type(&runtime.type_var_type) {
+            return self.parts("type variable", &[get(intern!(py, "__name__"))], depth);
+        }
         self.instance(value, depth)
     }
 
