@@ -168,3 +168,22 @@ def test_unregistering_what_is_not_registered(by_value_registry):
     with pytest.raises(ValueError) as caught:
         cloudpickle.unregister_pickle_by_value(sys)
     assert str(caught.value) == f"{sys} is not registered for pickle by value"
+
+
+def test_what_is_no_module_in_sys_modules(by_value_registry):
+    """`find_class` would take anything that stands there; it need not have a name."""
+    source = """
+    import sys, types, cloudpickle
+    def f(): return 1
+    f.__module__ = "stand_in"
+    sys.modules["stand_in"] = types.SimpleNamespace(f=f)
+    class Named:
+        def __reduce__(self): return "THE"
+    THE = Named()
+    Named.__module__ = "stand_in"
+    sys.modules["stand_in"].THE = THE
+    """
+    with Peer() as driver:
+        driver.run(source)
+        assert driver.evaluate("cloudpickle.loads(cloudpickle.dumps(f)) is f") is True
+        assert driver.evaluate("cloudpickle.loads(cloudpickle.dumps(THE)) is THE") is True

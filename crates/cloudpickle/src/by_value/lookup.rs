@@ -146,7 +146,8 @@ pub(crate) fn is_locals(part: &Bound<'_, PyString>) -> bool {
 /// Whether a module is the script's, which is another one in every process. The children of `multiprocessing` have it
 /// under a second name.
 pub(crate) fn is_main(module: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(is_name_of_main(&module.getattr(intern!(module.py(), "__name__"))?))
+    // What stands in `sys.modules` need not be a module.
+    Ok(module.getattr_opt(intern!(module.py(), "__name__"))?.is_some_and(|name| is_name_of_main(&name)))
 }
 
 fn is_name_of_main(name: &Bound<'_, PyAny>) -> bool {

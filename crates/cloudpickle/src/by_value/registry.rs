@@ -117,8 +117,11 @@ pub(crate) fn is_registered(module: &Bound<'_, PyAny>) -> PyResult<bool> {
     if nothing_is_registered(py) {
         return Ok(false);
     }
-    let name = module.getattr(intern!(py, "__name__"))?;
-    is_registered_name(py, &name.cast::<PyString>()?.to_string_lossy())
+    // What stands in `sys.modules` need not be a module.
+    match module.getattr_opt(intern!(py, "__name__"))?.map(Bound::cast_into::<PyString>) {
+        Some(Ok(name)) => is_registered_name(py, &name.to_string_lossy()),
+        _ => Ok(false),
+    }
 }
 
 /// Let the functions and classes of a module travel by value, even where they could be imported.
