@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFunction, PyInt, PyList, PyString, PyTuple, PyType};
 
 use super::class::{add_definition, class_state, namespace};
+use python_objects::compat::types::ENUM_TAKES_NATIVE_NEW;
+
 use super::reduction::Reduction;
 use super::{copy_of, interned};
 use crate::by_value::{class_tracker, lookup};
@@ -33,7 +35,7 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
         &values,
         interned(&lookup::travelling_name(class.getattr(intern!(py, "__module__"))?))?,
         class_tracker::tracker(py).wanted_id(class)?,
-        recipe(class, &members)?,
+        if ENUM_TAKES_NATIVE_NEW { Some(recipe(class, &members)?) } else { None },
     );
     let state = class_state(class, &namespace(class)?, probe)?;
     let derived = [

@@ -13,3 +13,7 @@ pub const NAMES_BY_ACCIDENT: &[&str] = if cfg!(PyPy) {
 } else {
     &[]
 };
+
+/// Whether `enum` takes a function that is not written in Python for the `__new__` of an enumeration. On PyPy it takes
+/// `object.__new__` in its place.
+pub const ENUM_TAKES_NATIVE_NEW: bool = cfg!(not(PyPy));
