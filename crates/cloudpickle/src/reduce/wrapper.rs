@@ -8,6 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
+use python_objects::dict;
+
 use crate::by_value::{lookup, registry};
 use crate::runtime::Runtime;
 
@@ -28,7 +30,15 @@ pub(crate) fn lru_cache_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'
         parameters.get_item(intern!(py, "typed"))?,
         &Runtime::get(py).cache_info_type,
     );
-    Ok((obj.get_type(), args, obj.getattr(intern!(py, "__dict__"))?).into_pyobject(py)?.into_any())
+    // `update_wrapper` copies the namespace of a class that is cached, with the descriptors that come with every class.
+    let attributes = PyDict::new(py);
+    let descriptor_type = &Runtime::get(py).getset_descriptor_type;
+    for (name, value) in dict::items(obj.getattr(intern!(py, "__dict__"))?.cast()?)? {
+        if !value.get_type().is(descriptor_type) {
+            attributes.set_item(name, value)?;
+        }
+    }
+    Ok((obj.get_type(), args, attributes).into_pyobject(py)?.into_any())
 }
 
 /// The function whose results a cache keeps. `__wrapped__` is at first the same, and another one where a decorator applied
