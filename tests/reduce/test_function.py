@@ -598,7 +598,9 @@ def test_same_bytes_in_two_processes():
         assert one.pickle("lambda x, name: (x, name, 'name')") == two.pickle("lambda x, name: (x, name, 'name')")
 
 
-@pytest.mark.skipif(PYPY, reason="PyPy: what arrived is written with other references to equal names; nobody knows why")
+@pytest.mark.skipif(
+    PYPY, reason="PyPy: what arrived is written with other references to equal names, for a cause not found"
+)
 def test_same_bytes_where_it_arrived():
     """In the driver many objects share the names of their module, file and class; what was loaded has its own copies.
 
