@@ -96,6 +96,7 @@ __all__ = [
     "_whichmodule",
     "dump",
     "dumps",
+    "dumps_without_shortcuts",
     "dynamic_subimport",
     "fingerprint",
     "instance",
@@ -140,6 +141,9 @@ def dumps(
     fix_imports: bool = True,
     deterministic: bool | None = None,
     by_value: Iterable[ModuleType] | None = None,
+) -> bytes: ...
+def dumps_without_shortcuts(
+    obj: Any, protocol: int | None = None, buffer_callback: _BufferCallback | None = None
 ) -> bytes: ...
 def dump(
     obj: Any,

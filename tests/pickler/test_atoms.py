@@ -1,6 +1,7 @@
 """Values without parts, at every size where the opcode changes."""
 
 import math
+import io
 import pickle
 import pickletools
 
@@ -80,7 +81,11 @@ def test_text_and_bytes_around_a_frames_size(size):
     """The frame's own header and the payload's opcode both move the boundary; try each size near it."""
     for value in ("x" * size, b"x" * size, ["x" * size, "tail", b"tail"]):
         assert round_trip(value) == value
-        assert cloudpickle.dumps(value) == pickle.dumps(value, protocol=5)
+        file = io.BytesIO()
+        cloudpickle.dump(value, file)
+        assert file.getvalue() == pickle.dumps(value, protocol=5)
+        optimized = pickletools.optimize(pickle.dumps(value, protocol=5))
+        assert pickletools.optimize(cloudpickle.dumps(value)) == optimized
 
 
 def test_same_string_is_written_once(protocol):

@@ -165,6 +165,8 @@ looked_up! {
     dict_type: PyType = "builtins" . "dict";
     /// The type of code objects.
     code_type: PyType = "types" . "CodeType";
+    /// `enum.EnumMeta`.
+    enum_meta: PyType = "enum" . "EnumMeta";
     /// `enum.Enum`.
     enum_type: PyType = "enum" . "Enum";
     /// `enum.Flag`.

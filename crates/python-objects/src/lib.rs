@@ -20,5 +20,6 @@ pub mod int;
 pub mod interpreter;
 pub mod kind;
 pub mod list;
+pub mod reference_count;
 pub mod set;
 pub mod text;

@@ -95,7 +95,7 @@ impl<'py> Engine<'py, '_> {
     }
 
     fn ordered_by_pickles(&mut self, set: usize, elements: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
-        self.calls.another();
+        self.before_code_of_others()?;
         let mut keyed = Vec::with_capacity(elements.len());
         self.canonical.in_order_of.push(set);
         for element in elements.iter() {

@@ -19,6 +19,7 @@ use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
+use super::optimism::{Optimism, Shared};
 use super::output::Output;
 use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
@@ -35,6 +36,10 @@ use crate::runtime::Runtime;
 
 /// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
 const SIGNAL_INTERVAL: u32 = 1 << 14;
+
+/// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
+/// reducers call `dumps` again and again.
+const INLINE_LEVELS: usize = 8;
 
 /// The settings of one dump.
 #[derive(Clone, Copy)]
@@ -75,6 +80,11 @@ pub(super) struct Engine<'py, 's> {
     pub(super) postponed: Vec<Postponed<'py>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: HashSet<usize>,
+    /// How many frames are being resumed on the native stack.
+    inline_levels: usize,
+    /// The frames that are being moved to the stack of `run`, the innermost first.
+    unwinding: Vec<Frame<'py>>,
+    pub(super) optimism: Optimism,
     /// Above this length the buffer is handed to the file even without frames.
     flush_above: usize,
 }
@@ -94,11 +104,23 @@ impl CallsOfPython {
 }
 
 /// The result of saving an object, or of resuming a frame.
-pub(super) enum Saved<'py> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saved {
     /// It is written.
     Done,
-    /// Its parts are still to be written: this frame is to be resumed until it is done.
-    Enter(Frame<'py>),
+    /// Parts of it are still to be written. Its frame, and those of the parts in progress, are in `Engine::unwinding`.
+    Suspended,
+}
+
+/// What has parts: it is resumed until it is done.
+pub(super) trait Suspendable<'py>: Into<Frame<'py>> {
+    /// Goes on to the end, or to a part that is suspended.
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved>;
+
+    /// The container that is being written. Reductions are the endless guard's affair.
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        None
+    }
 }
 
 /// A suspended object.
@@ -116,7 +138,7 @@ pub(super) enum Frame<'py> {
 
 impl<'py> Frame<'py> {
     /// Goes on to the next part that needs a frame of its own, or to the end.
-    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         match self {
             Frame::Tuple(frame) => frame.resume(engine),
             Frame::List(frame) => frame.resume(engine),
@@ -130,17 +152,40 @@ impl<'py> Frame<'py> {
         }
     }
 
-    /// The container that is being written. Reductions are the endless guard's affair.
+    /// The container that is being written.
     pub(super) fn object(&self) -> Option<&Bound<'py, PyAny>> {
         match self {
-            Frame::Tuple(frame) => Some(frame.tuple.as_any()),
-            Frame::List(frame) => Some(frame.list.as_any()),
-            Frame::Dict(frame) => Some(frame.dict.as_any()),
-            Frame::Set(frame) => Some(frame.set.as_any()),
-            Frame::FrozenSet(frame) => Some(frame.set.as_any()),
+            Frame::Tuple(frame) => frame.object(),
+            Frame::List(frame) => frame.object(),
+            Frame::Dict(frame) => frame.object(),
+            Frame::Set(frame) => frame.object(),
+            Frame::FrozenSet(frame) => frame.object(),
             Frame::Reduction(_) | Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
         }
     }
+}
+
+/// Frames of which each kind is of its own size; the large ones are boxed.
+macro_rules! frames {
+    ($($kind:ident($frame:ident) $boxed:expr;)*) => {
+        $(impl<'py> From<$frame<'py>> for Frame<'py> {
+            fn from(frame: $frame<'py>) -> Self {
+                Frame::$kind($boxed(frame))
+            }
+        })*
+    };
+}
+
+frames! {
+    Tuple(TupleFrame) std::convert::identity;
+    List(ListFrame) std::convert::identity;
+    Dict(DictFrame) std::convert::identity;
+    Set(SetFrame) std::convert::identity;
+    FrozenSet(FrozenSetFrame) std::convert::identity;
+    Global(GlobalFrame) Box::new;
+    Reduction(ReductionFrame) Box::new;
+    Items(ItemsFrame) Box::new;
+    PersistentId(PersistentIdFrame) std::convert::identity;
 }
 
 impl<'py> Frame<'py> {
@@ -182,13 +227,13 @@ pub(super) struct PersistentIdFrame<'py> {
     level: Level,
 }
 
-impl<'py> PersistentIdFrame<'py> {
-    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for PersistentIdFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         // The hook is not asked about the id itself, though it is about the id's parts.
         if let Some(id) = self.id.take()
-            && let Saved::Enter(frame) = engine.save_object(&id)?
+            && engine.save_object(&id)? == Saved::Suspended
         {
-            return Ok(Saved::Enter(frame));
+            return Ok(Saved::Suspended);
         }
         engine.encoder.op(Opcode::BinPersId);
         engine.endless.leave(self.level);
@@ -196,11 +241,11 @@ impl<'py> PersistentIdFrame<'py> {
     }
 }
 
-/// Saves a part of a frame; if the part has a frame of its own, suspends the present one.
+/// Saves a part of a frame; if the part is suspended, suspends the frame.
 macro_rules! save_part {
     ($engine:expr, $part:expr) => {
-        if let Saved::Enter(frame) = $engine.save($part)? {
-            return Ok(Saved::Enter(frame));
+        if $engine.save($part)? == Saved::Suspended {
+            return Ok(Saved::Suspended);
         }
     };
 }
@@ -237,6 +282,9 @@ impl<'py, 's> Engine<'py, 's> {
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: HashSet::new(),
+            inline_levels: 0,
+            unwinding: Vec::new(),
+            optimism: Optimism::none(),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
         }
     }
@@ -263,6 +311,8 @@ impl<'py, 's> Engine<'py, 's> {
         let remembered = self.memo.len();
         self.version_is_told = false;
         self.encoder.start();
+        // Two references more than the caller has: what is pickled may refer to itself.
+        let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
         self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
@@ -271,9 +321,7 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
-        if let Saved::Enter(frame) = self.save(obj)? {
-            self.run(frame)?;
-        }
+        self.run(obj)?;
         self.encoder.finish();
         self.output.flush(self.py, &mut self.encoder)
     }
@@ -293,37 +341,60 @@ impl<'py, 's> Engine<'py, 's> {
         explained
     }
 
-    /// The loop: resumes frames until the first one is done.
-    fn run(&mut self, first: Frame<'py>) -> PyResult<()> {
+    /// The loop: resumes the innermost suspended frame until there is none.
+    fn run(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        // The outermost frame first.
         let mut suspended: Vec<Frame<'py>> = Vec::new();
-        let mut current = first;
-        self.entered(&current)?;
+        let mut result = self.save(obj);
         loop {
-            match current.resume(self) {
+            suspended.extend(self.unwinding.drain(..).rev());
+            match result {
+                Err(error) if self.optimism.must_start_over() || suspended.is_empty() => return Err(error),
                 Err(error) => {
-                    suspended.push(current);
                     let error = trail::with_notes(self.py, error, &suspended);
                     return Err(trail::with_path(self.py, self.explained(error), &suspended));
                 }
-                Ok(Saved::Enter(part)) => {
-                    self.entered(&part)?;
-                    suspended.push(std::mem::replace(&mut current, part));
-                }
-                Ok(Saved::Done) => {
-                    self.left(&current);
-                    match suspended.pop() {
-                        Some(frame) => current = frame,
-                        None => return Ok(()),
+                Ok(_) => {
+                    let Some(innermost) = suspended.last_mut() else { return Ok(()) };
+                    result = innermost.resume(self);
+                    if let Ok(Saved::Done) = result
+                        && let Some(done) = suspended.pop()
+                    {
+                        self.left(done.object());
                     }
                 }
             }
         }
     }
 
+    /// Begins to write what `frame` stands for, and ends it if it is not nested too deeply.
+    ///
+    /// Frames are resumed on the native stack as long as there are less than [`INLINE_LEVELS`] of them. One level more, and
+    /// all are moved to the stack of [`Engine::run`]: the price of a level is paid by the few that are that deep.
+    #[inline]
+    pub(super) fn enter<F: Suspendable<'py>>(&mut self, mut frame: F) -> PyResult<Saved> {
+        self.entered(frame.object())?;
+        let result = if self.inline_levels < INLINE_LEVELS {
+            self.inline_levels += 1;
+            let result = frame.resume(self);
+            self.inline_levels -= 1;
+            result
+        } else {
+            Ok(Saved::Suspended)
+        };
+        match result {
+            Ok(Saved::Done) => self.left(frame.object()),
+            // After an error, the frames are the way to it.
+            Ok(Saved::Suspended) | Err(_) => self.unwinding.push(frame.into()),
+        }
+        result
+    }
+
     /// In fast mode, refuses an object whose frame is already on the stack: it would be written for ever.
-    fn entered(&mut self, frame: &Frame<'py>) -> PyResult<()> {
+    #[inline]
+    fn entered(&mut self, container: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
         if self.settings.fast
-            && let Some(obj) = frame.object()
+            && let Some(obj) = container
             && !self.in_progress.insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
@@ -335,9 +406,10 @@ impl<'py, 's> Engine<'py, 's> {
         Ok(())
     }
 
-    fn left(&mut self, frame: &Frame<'py>) {
+    #[inline]
+    fn left(&mut self, container: Option<&Bound<'py, PyAny>>) {
         if self.settings.fast
-            && let Some(obj) = frame.object()
+            && let Some(obj) = container
         {
             self.in_progress.remove(&identity::of(obj));
         }
@@ -345,7 +417,7 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// Saves `obj`, or begins to.
     #[inline]
-    pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.encoder.boundary() || self.encoder.len() > self.flush_above {
             self.output.flush(self.py, &mut self.encoder)?;
         }
@@ -362,7 +434,7 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Saves `obj` without asking `persistent_id`. The order of decisions is the C pickler's.
-    pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let kind = Kind::of(obj);
         // Atoms are not in the memo.
         match kind {
@@ -377,44 +449,55 @@ impl<'py, 's> Engine<'py, 's> {
                 let first = self.canonical_string(obj)?;
                 return match self.memo.get(&first) {
                     Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
-                    None => self.save_str(&first),
+                    None => self.save_str(&first, Shared::Maybe),
                 };
             }
             _ => {}
         }
-        if let Some(index) = self.memo.get(obj) {
+        let shared = self.optimism.is_shared(obj);
+        if shared == Shared::Maybe
+            && let Some(index) = self.memo.get(obj)
+        {
             self.memo_fetch(index)?;
             return Ok(Saved::Done);
         }
         match kind {
-            Kind::Str => self.save_str(obj),
-            Kind::Bytes => self.save_bytes(obj),
-            Kind::Tuple => self.save_tuple(obj),
-            Kind::Dict => self.save_dict(obj),
-            Kind::List => self.save_list(obj),
-            Kind::Set => self.save_set(obj),
-            Kind::FrozenSet => self.save_frozenset(obj),
-            Kind::ByteArray => self.save_bytearray(obj),
+            Kind::Str => self.save_str(obj, shared),
+            Kind::Bytes => self.save_bytes(obj, shared),
+            Kind::Tuple => self.save_tuple(obj, shared),
+            Kind::Dict => self.save_dict(obj, shared),
+            Kind::List => self.save_list(obj, shared),
+            Kind::Set => self.save_set(obj, shared),
+            Kind::FrozenSet => self.save_frozenset(obj, shared),
+            Kind::ByteArray => self.save_bytearray(obj, shared),
             _ if obj.get_type().is(&self.runtime.pickle_buffer_type) => self.save_picklebuffer(obj),
             _ => self.save_by_reduction(obj),
         }
     }
 
     /// An object without opcodes of its own: who reduces it?
-    fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let py = self.py;
-        self.calls.another();
         if self.settings.ids == Ids::OfContents {
             self.give_id_of_contents(obj)?;
         }
-        match &self.hooks.reducer_override {
-            ReducerOverride::Native => {
+        let reducer_override = match &self.hooks.reducer_override {
+            ReducerOverride::Native => None,
+            ReducerOverride::Method(method) => Some(method.clone()),
+        };
+        if may_run_code_of_others(obj) || reducer_override.is_some() {
+            self.before_code_of_others()?;
+        } else {
+            self.calls.another();
+        }
+        match reducer_override {
+            None => {
                 if let Some(reduction) = native_reduction(obj, self.base_globals, &mut self.probe)? {
                     return self.save_reduction(reduction, obj);
                 }
             }
-            ReducerOverride::Method(method) => {
-                let value = call_hook(method, obj, self.lender, self.memo)?;
+            Some(method) => {
+                let value = call_hook(&method, obj, self.lender, self.memo)?;
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
                 }
@@ -464,7 +547,7 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// What a reducer of Python code returned: the name of a global, or a reduce tuple.
-    fn save_reduce_value(&mut self, value: &Bound<'py, PyAny>, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    fn save_reduce_value(&mut self, value: &Bound<'py, PyAny>, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if let Ok(name) = value.cast::<PyString>() {
             self.save_global(obj, Some(name))
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
@@ -479,9 +562,9 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Writes the id that the hook gives for `obj`, if it gives one.
-    fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved<'py>>> {
+    fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        self.before_code_of_others()?;
         let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
-        self.calls.another();
         let id = call_hook(hook, obj, self.lender, self.memo)?;
         if id.is_none() {
             return Ok(None);
@@ -497,7 +580,7 @@ impl<'py, 's> Engine<'py, 's> {
             return Ok(Some(Saved::Done));
         }
         let level = self.endless.enter(&id)?;
-        Ok(Some(Saved::Enter(Frame::PersistentId(PersistentIdFrame { id: Some(id), level }))))
+        self.enter(PersistentIdFrame { id: Some(id), level }).map(Some)
     }
 
     /// The memo's index of `obj`, if it has one.
@@ -546,6 +629,17 @@ fn call_hook<'py>(
         Some(lender) => lender.lend(obj.py(), memo, || hook.call1((obj,))),
         None => hook.call1((obj,)),
     }
+}
+
+/// Whether the reduction of `obj` may call code that is not known: everything but functions and classes, and classes
+/// whose metaclass may do as it likes.
+fn may_run_code_of_others(obj: &Bound<'_, PyAny>) -> bool {
+    let ty = obj.get_type();
+    let runtime = Runtime::get(obj.py());
+    !(ty.is(&runtime.type_type)
+        || ty.is(&runtime.function_type)
+        || ty.is(&runtime.enum_meta)
+        || ty.is(&runtime.abc_meta))
 }
 
 /// The reduction of a function or class that travels by value; `None` for everything else.

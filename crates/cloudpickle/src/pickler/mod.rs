@@ -3,6 +3,7 @@
 //! - [`engine`]: one dump in progress, its loop, the order of decisions.
 //! - [`memo`]: which objects the pickle already holds.
 //! - [`memo_of_pickler`]: the memo that the dumps of one `Pickler` share.
+//! - [`optimism`]: what needs no memo.
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
@@ -19,6 +20,7 @@ mod engine;
 mod hooks;
 mod memo;
 mod memo_of_pickler;
+mod optimism;
 mod output;
 mod path;
 mod probe;

@@ -11,6 +11,7 @@ use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
+use super::optimism::Optimism;
 use super::output::Output;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
@@ -20,6 +21,7 @@ use crate::runtime::{self, Runtime};
 /// Adds the functions to the extension.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     runtime::add_function(module, wrap_pyfunction!(dumps, module)?)?;
+    runtime::add_function(module, wrap_pyfunction!(dumps_without_shortcuts, module)?)?;
     runtime::add_function(module, wrap_pyfunction!(dump, module)?)?;
     runtime::add_function(module, wrap_pyfunction!(fingerprint, module)?)
 }
@@ -53,14 +55,54 @@ pub(crate) fn dumps<'py>(
     deterministic: Option<bool>,
     by_value: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let py = obj.py();
+    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(obj.py(), deterministic);
     let _by_value = OfThisDump::set(names_of_modules(by_value)?);
-    let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
+    to_bytes(obj, settings, buffer_callback, if settings.ids == Ids::Random { Pass::Optimistic } else { Pass::Careful })
+}
+
+/// `dumps` without its shortcuts, for tests: its bytes must be the same.
+#[pyfunction]
+#[pyo3(signature = (obj, protocol = None, buffer_callback = None))]
+fn dumps_without_shortcuts<'py>(
+    obj: &Bound<'py, PyAny>,
+    protocol: Option<&Bound<'py, PyAny>>,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let settings = Settings::new(protocol, true, buffer_callback.is_some())?;
+    let _by_value = OfThisDump::set(Vec::new());
+    to_bytes(obj, settings, buffer_callback, Pass::WithoutShortcuts)
+}
+
+/// Which ways a dump takes. They lead to the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// All that are quick. The dump may have to start over with the next one.
+    Optimistic,
+    /// Those that are right whatever code the objects call.
+    Careful,
+    /// The longest, which tests compare with the others.
+    WithoutShortcuts,
+}
+
+fn to_bytes<'py>(
+    obj: &Bound<'py, PyAny>,
+    settings: Settings,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+    pass: Pass,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let py = obj.py();
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
-    let hooks = Hooks::plain(buffer_callback);
+    let hooks = Hooks::plain(buffer_callback.clone());
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
-    engine.dump(obj)?;
-    Ok(PyBytes::new(py, engine.encoder.written()))
+    engine.encoder.memoize_what_is_referenced();
+    if pass == Pass::Optimistic {
+        engine.optimism = Optimism::where_possible();
+    }
+    match engine.dump(obj) {
+        Ok(()) => Ok(PyBytes::new(py, engine.encoder.written())),
+        Err(_) if engine.optimism.must_start_over() => to_bytes(obj, settings, buffer_callback, Pass::Careful),
+        Err(error) => Err(error),
+    }
 }
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.

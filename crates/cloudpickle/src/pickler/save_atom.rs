@@ -8,17 +8,18 @@ use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFloatMethods, PyInt, PyString
 use python_objects::{buffer, int, text};
 
 use super::engine::{Engine, Saved};
+use super::optimism::Shared;
 use super::output::Output;
 use crate::reduce::reduction::Reduction;
 
 impl<'py> Engine<'py, '_> {
-    pub(super) fn save_bool(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_bool(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         self.encoder.bool(obj.is_truthy()?);
         Ok(Saved::Done)
     }
 
     #[inline]
-    pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let number = obj.cast::<PyInt>()?;
         match int::as_i64(number) {
             Some(value) => self.encoder.int(value),
@@ -40,7 +41,7 @@ impl<'py> Engine<'py, '_> {
     }
 
     #[inline]
-    pub(super) fn save_float(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_float(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.settings.binary {
             self.encoder.float(obj.cast::<PyFloat>()?.value());
         } else {
@@ -50,7 +51,7 @@ impl<'py> Engine<'py, '_> {
     }
 
     #[inline]
-    pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let string = obj.cast::<PyString>()?;
         if self.settings.binary {
             let utf8 = text::utf8(string)?;
@@ -64,11 +65,11 @@ impl<'py> Engine<'py, '_> {
         } else {
             self.encoder.unicode_text(text::code_points(string)?.into_iter());
         }
-        self.memo_put(obj)?;
+        self.memo_put_if(obj, shared)?;
         Ok(Saved::Done)
     }
 
-    pub(super) fn save_bytes(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_bytes(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let bytes = obj.cast::<PyBytes>()?;
         if !self.settings.protocol.has_bytes() {
             return self.save_bytes_as_call(bytes);
@@ -79,12 +80,12 @@ impl<'py> Engine<'py, '_> {
         } else {
             self.encoder.bytes(data).map_err(|error| self.refused(error))?;
         }
-        self.memo_put(obj)?;
+        self.memo_put_if(obj, shared)?;
         Ok(Saved::Done)
     }
 
     /// Protocols 0 to 2 have no bytes: `codecs.encode(text, "latin1")`, which makes a `str` on Python 2.
-    fn save_bytes_as_call(&mut self, bytes: &Bound<'py, PyBytes>) -> PyResult<Saved<'py>> {
+    fn save_bytes_as_call(&mut self, bytes: &Bound<'py, PyBytes>) -> PyResult<Saved> {
         let py = self.py;
         let reduction = if bytes.as_bytes().is_empty() {
             Reduction::call(py.get_type::<PyBytes>().into_any(), PyTuple::empty(py))
@@ -97,11 +98,11 @@ impl<'py> Engine<'py, '_> {
         self.save_as_call(reduction, bytes.as_any())
     }
 
-    pub(super) fn save_bytearray(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_bytearray(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let py = self.py;
         if self.settings.protocol.has_buffers() {
             self.save_buffer_in_band(obj, &buffer::Bytes::of(obj)?)?;
-            self.memo_put(obj)?;
+            self.memo_put_if(obj, shared)?;
             return Ok(Saved::Done);
         }
         let bytearray = py.get_type::<PyByteArray>();
@@ -114,13 +115,13 @@ impl<'py> Engine<'py, '_> {
     }
 
     /// A `PickleBuffer` (PEP 574): out of band if the callback takes it, else as bytes or bytearray.
-    pub(super) fn save_picklebuffer(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_picklebuffer(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let py = self.py;
         if !self.settings.protocol.has_buffers() {
             let message = "PickleBuffer can only be pickled with protocol >= 5".into();
             return Err(self.runtime.pickling_error(py, message));
         }
-        self.calls.another();
+        self.before_code_of_others()?;
         let runtime = self.runtime;
         let refused = |error: PyErr| {
             if error.is_instance_of::<PyBufferError>(py) {

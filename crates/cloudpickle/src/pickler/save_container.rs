@@ -13,7 +13,8 @@ use python_objects::dict::DictCursor;
 use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
 
-use super::engine::{CallsOfPython, Engine, Frame, Saved, save_part};
+use super::engine::{CallsOfPython, Engine, Saved, Suspendable, save_part};
+use super::optimism::Shared;
 use super::path::Hop;
 use crate::reduce::reduction::Reduction;
 
@@ -24,6 +25,7 @@ pub(super) struct TupleFrame<'py> {
     pub(super) tuple: Bound<'py, PyTuple>,
     /// The next item.
     index: usize,
+    shared: Shared,
 }
 
 pub(super) struct ListFrame<'py> {
@@ -57,6 +59,7 @@ pub(super) struct SetFrame<'py> {
 pub(super) struct FrozenSetFrame<'py> {
     pub(super) set: Bound<'py, PyFrozenSet>,
     items: Bound<'py, PyIterator>,
+    shared: Shared,
 }
 
 /// How the items of a container are gathered.
@@ -72,15 +75,19 @@ enum Batch {
     Open(usize),
 }
 
-impl<'py> TupleFrame<'py> {
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for TupleFrame<'py> {
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        Some(self.tuple.as_any())
+    }
+
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         let len = self.tuple.len();
         while self.index < len {
-            let item = self.tuple.get_borrowed_item(self.index)?;
+            let item = self.tuple.get_item(self.index)?;
             self.index += 1;
             save_part!(engine, &item);
         }
-        engine.finish_tuple(&self.tuple)?;
+        engine.finish_tuple(&self.tuple, self.shared)?;
         Ok(Saved::Done)
     }
 }
@@ -103,8 +110,14 @@ impl<'py> ListFrame<'py> {
     pub(super) fn in_progress(&self) -> String {
         format!("list item {}", self.cursor.taken().saturating_sub(1))
     }
+}
 
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for ListFrame<'py> {
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        Some(self.list.as_any())
+    }
+
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
             if let Batch::Open(BATCH_SIZE) = self.batch {
                 engine.encoder.op(Opcode::Appends);
@@ -153,8 +166,14 @@ impl<'py> DictFrame<'py> {
         let key = self.key()?;
         Some(format!("dict item {}", key.repr().ok()?))
     }
+}
 
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for DictFrame<'py> {
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        Some(self.dict.as_any())
+    }
+
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
             if let Some(value) = self.value.take() {
                 save_part!(engine, &value);
@@ -198,8 +217,12 @@ impl<'py> DictFrame<'py> {
     }
 }
 
-impl<'py> SetFrame<'py> {
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for SetFrame<'py> {
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        Some(self.set.as_any())
+    }
+
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
             let item = self.cursor.next(&self.set, engine.calls == self.calls)?;
             // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
@@ -226,25 +249,29 @@ impl<'py> SetFrame<'py> {
     }
 }
 
-impl<'py> FrozenSetFrame<'py> {
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for FrozenSetFrame<'py> {
+    fn object(&self) -> Option<&Bound<'py, PyAny>> {
+        Some(self.set.as_any())
+    }
+
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         for item in self.items.by_ref() {
             save_part!(engine, &item?);
         }
-        if let Some(index) = engine.memo_get(self.set.as_any()) {
+        if let Some(index) = engine.memo_get_made(self.set.as_any(), self.shared) {
             // It was reached again through one of its items and is complete; what is on the stack is a second copy.
             engine.encoder.op(Opcode::PopMark);
             engine.memo_fetch(index)?;
         } else {
             engine.encoder.op(Opcode::FrozenSet);
-            engine.memo_put(self.set.as_any())?;
+            engine.memo_put_made(self.set.as_any(), self.shared)?;
         }
         Ok(Saved::Done)
     }
 }
 
 impl<'py> Engine<'py, '_> {
-    pub(super) fn save_tuple(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_tuple(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let tuple = obj.cast::<PyTuple>()?;
         if tuple.is_empty() {
             // There is only one empty tuple: it is cheaper to write than to look up.
@@ -259,7 +286,8 @@ impl<'py> Engine<'py, '_> {
         if !self.has_short_opcode(tuple) {
             self.encoder.op(Opcode::Mark);
         }
-        Ok(Saved::Enter(Frame::Tuple(TupleFrame { tuple: tuple.clone(), index: 0 })))
+        self.begin_making(obj, shared)?;
+        self.enter(TupleFrame { tuple: tuple.clone(), index: 0, shared })
     }
 
     fn has_short_opcode(&self, tuple: &Bound<'py, PyTuple>) -> bool {
@@ -267,9 +295,9 @@ impl<'py> Engine<'py, '_> {
     }
 
     /// The items are on the unpickler's stack.
-    fn finish_tuple(&mut self, tuple: &Bound<'py, PyTuple>) -> PyResult<()> {
+    fn finish_tuple(&mut self, tuple: &Bound<'py, PyTuple>, shared: Shared) -> PyResult<()> {
         let len = tuple.len();
-        if let Some(index) = self.memo_get(tuple.as_any()) {
+        if let Some(index) = self.memo_get_made(tuple.as_any(), shared) {
             // It was reached again through one of its items and is complete; what is on the stack is a second copy.
             if self.has_short_opcode(tuple) {
                 (0..len).for_each(|_| self.encoder.op(Opcode::Pop));
@@ -287,10 +315,10 @@ impl<'py> Engine<'py, '_> {
             2 => Opcode::Tuple2,
             _ => Opcode::Tuple3,
         });
-        self.memo_put(tuple.as_any())
+        self.memo_put_made(tuple.as_any(), shared)
     }
 
-    pub(super) fn save_list(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_list(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let list = obj.cast::<PyList>()?;
         if self.settings.binary {
             self.encoder.op(Opcode::EmptyList);
@@ -298,16 +326,16 @@ impl<'py> Engine<'py, '_> {
             self.encoder.op(Opcode::Mark);
             self.encoder.op(Opcode::List);
         }
-        self.memo_put(obj)?;
+        self.memo_put_if(obj, shared)?;
         if list.is_empty() {
             return Ok(Saved::Done);
         }
         let cursor = ListCursor::new(list);
         let (batch, calls) = (self.batch_for(cursor.len_at_start(list)), self.calls);
-        Ok(Saved::Enter(Frame::List(ListFrame { list: list.clone(), cursor, calls, batch })))
+        self.enter(ListFrame { list: list.clone(), cursor, calls, batch })
     }
 
-    pub(super) fn save_dict(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_dict(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let dict = obj.cast::<PyDict>()?;
         if self.settings.binary {
             self.encoder.op(Opcode::EmptyDict);
@@ -315,13 +343,13 @@ impl<'py> Engine<'py, '_> {
             self.encoder.op(Opcode::Mark);
             self.encoder.op(Opcode::Dict);
         }
-        self.memo_put(obj)?;
+        self.memo_put_if(obj, shared)?;
         if dict.is_empty() {
             return Ok(Saved::Done);
         }
         let cursor = DictCursor::new(dict)?;
         let (batch, calls) = (self.batch_for(cursor.len_at_start()), self.calls);
-        Ok(Saved::Enter(Frame::Dict(DictFrame { dict: dict.clone(), cursor, calls, taken: 0, value: None, batch })))
+        self.enter(DictFrame { dict: dict.clone(), cursor, calls, taken: 0, value: None, batch })
     }
 
     /// How a list or dict of that many items is gathered.
@@ -329,22 +357,22 @@ impl<'py> Engine<'py, '_> {
         if len == 1 || !self.settings.protocol.is_binary() { Batch::Single { pending: false } } else { Batch::Closed }
     }
 
-    pub(super) fn save_set(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_set(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let set = obj.cast::<PySet>()?;
         if !self.settings.protocol.has_sets() {
             return self.save_set_as_call(obj);
         }
         self.encoder.op(Opcode::EmptySet);
-        self.memo_put(obj)?;
+        self.memo_put_if(obj, shared)?;
         if set.is_empty() || self.is_being_ordered(obj) {
             return Ok(Saved::Done);
         }
         let cursor = if self.orders_sets() { SetCursor::over(&self.ordered(obj)?)? } else { SetCursor::new(set)? };
         let calls = self.calls;
-        Ok(Saved::Enter(Frame::Set(SetFrame { set: set.clone(), cursor, calls, batch: Batch::Closed })))
+        self.enter(SetFrame { set: set.clone(), cursor, calls, batch: Batch::Closed })
     }
 
-    pub(super) fn save_frozenset(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_frozenset(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let set = obj.cast::<PyFrozenSet>()?;
         if !self.settings.protocol.has_sets() {
             return self.save_set_as_call(obj);
@@ -353,13 +381,14 @@ impl<'py> Engine<'py, '_> {
             self.encoder.none();
             return Ok(Saved::Done);
         }
+        self.begin_making(obj, shared)?;
         self.encoder.op(Opcode::Mark);
         let items = if self.orders_sets() { self.ordered(obj)?.try_iter()? } else { obj.try_iter()? };
-        Ok(Saved::Enter(Frame::FrozenSet(FrozenSetFrame { set: set.clone(), items })))
+        self.enter(FrozenSetFrame { set: set.clone(), items, shared })
     }
 
     /// Protocols 0 to 3 have no sets: `set([...])`.
-    fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    fn save_set_as_call(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.is_being_ordered(obj) {
             self.encoder.none();
             return Ok(Saved::Done);

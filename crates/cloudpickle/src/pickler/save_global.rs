@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::endless::Level;
-use super::engine::{Engine, Frame, Saved, save_part};
+use super::engine::{Engine, Saved, Suspendable, save_part};
 use python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR;
 
 use crate::by_value::lookup;
@@ -33,13 +33,14 @@ struct Found<'py> {
     last_name: Bound<'py, PyAny>,
 }
 
-impl<'py> GlobalFrame<'py> {
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for GlobalFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         while let Some(name) = self.names.pop() {
             save_part!(engine, &name);
         }
         engine.encoder.op(Opcode::StackGlobal);
         engine.memo_put(&self.obj)?;
+        engine.end_of_care();
         engine.endless.leave(self.level);
         Ok(Saved::Done)
     }
@@ -47,7 +48,7 @@ impl<'py> GlobalFrame<'py> {
 
 impl<'py> Engine<'py, '_> {
     /// A class whose metaclass is `type`.
-    pub(super) fn save_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let py = self.py;
         // The types of the singletons are no module's attributes (before `types.NoneType`, Python 3.10).
         let singletons = [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)];
@@ -68,7 +69,7 @@ impl<'py> Engine<'py, '_> {
         &mut self,
         obj: &Bound<'py, PyAny>,
         name: Option<&Bound<'py, PyString>>,
-    ) -> PyResult<Saved<'py>> {
+    ) -> PyResult<Saved> {
         let py = self.py;
         let name = match name {
             Some(name) => name.clone().into_any(),
@@ -90,8 +91,8 @@ impl<'py> Engine<'py, '_> {
         if protocol.has_stack_global() {
             // A name is a string as a rule, which has no parts; one of a subclass may lead anywhere.
             let level = self.endless.enter(obj)?;
-            let frame = GlobalFrame { obj: obj.clone(), names: vec![name, found.module_name], level };
-            return Ok(Saved::Enter(Frame::Global(Box::new(frame))));
+            self.careful();
+            return self.enter(GlobalFrame { obj: obj.clone(), names: vec![name, found.module_name], level });
         }
         if nested {
             return self.save_nested_global(obj, found.module_name, &name);

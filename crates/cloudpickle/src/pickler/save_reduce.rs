@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
 use python_objects::identity;
 
 use super::endless::Level;
-use super::engine::{Engine, Frame, Saved, save_part};
+use super::engine::{Engine, Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
@@ -106,8 +106,8 @@ enum Batch {
     Open(usize),
 }
 
-impl<'py> ReductionFrame<'py> {
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for ReductionFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         while let Some(step) = self.steps.pop() {
             self.saving = None;
             match step {
@@ -133,13 +133,20 @@ impl<'py> ReductionFrame<'py> {
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
                 Step::LeaveCode => engine.canonical.in_code -= 1,
-                Step::Items(frame) => return Ok(Saved::Enter(Frame::Items(frame))),
+                Step::Items(frame) => {
+                    if engine.enter(*frame)? == Saved::Suspended {
+                        return Ok(Saved::Suspended);
+                    }
+                }
             }
         }
+        engine.end_of_care();
         engine.endless.leave(self.level);
         Ok(Saved::Done)
     }
+}
 
+impl<'py> ReductionFrame<'py> {
     pub(super) fn in_progress(&self) -> Vec<String> {
         let name = full_type_name(&self.obj.get_type());
         let part = match self.saving {
@@ -155,33 +162,8 @@ impl<'py> ReductionFrame<'py> {
     }
 }
 
-impl<'py> ItemsFrame<'py> {
-    fn new(obj: &Bound<'py, PyAny>, kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
-        let (obj, parts) = (obj.clone(), Vec::new());
-        Self { obj, kind, iterator, ahead: None, parts, name: None, begun: 0, batch: Batch::Closed }
-    }
-
-    pub(super) fn hop(&self) -> Option<Hop<'py>> {
-        match (&self.kind, &self.name) {
-            (Items::List, _) => Some(Hop::Index(self.begun.checked_sub(1)?)),
-            (Items::Dict, Some(key)) if self.parts.is_empty() => Some(Hop::Value(key.clone(), None)),
-            (Items::Dict, Some(key)) => Some(Hop::Key(key.clone())),
-            (Items::Dict, None) => None,
-        }
-    }
-
-    /// The item that is being saved; nothing for a key.
-    pub(super) fn in_progress(&self) -> Option<String> {
-        let owner = full_type_name(&self.obj.get_type());
-        let saving_value = self.begun > 0 && self.parts.is_empty();
-        match (&self.kind, &self.name) {
-            (Items::List, _) if saving_value => Some(format!("{owner} item {}", self.begun - 1)),
-            (Items::Dict, Some(key)) if saving_value => Some(format!("{owner} item {}", key.repr().ok()?)),
-            _ => None,
-        }
-    }
-
-    pub(super) fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved<'py>> {
+impl<'py> Suspendable<'py> for ItemsFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         let (one, many) = match self.kind {
             Items::List => (Opcode::Append, Opcode::Appends),
             Items::Dict => (Opcode::SetItem, Opcode::SetItems),
@@ -231,9 +213,36 @@ impl<'py> ItemsFrame<'py> {
             }
         }
     }
+}
+
+impl<'py> ItemsFrame<'py> {
+    fn new(obj: &Bound<'py, PyAny>, kind: Items, iterator: Bound<'py, PyIterator>) -> Self {
+        let (obj, parts) = (obj.clone(), Vec::new());
+        Self { obj, kind, iterator, ahead: None, parts, name: None, begun: 0, batch: Batch::Closed }
+    }
+
+    pub(super) fn hop(&self) -> Option<Hop<'py>> {
+        match (&self.kind, &self.name) {
+            (Items::List, _) => Some(Hop::Index(self.begun.checked_sub(1)?)),
+            (Items::Dict, Some(key)) if self.parts.is_empty() => Some(Hop::Value(key.clone(), None)),
+            (Items::Dict, Some(key)) => Some(Hop::Key(key.clone())),
+            (Items::Dict, None) => None,
+        }
+    }
+
+    /// The item that is being saved; nothing for a key.
+    pub(super) fn in_progress(&self) -> Option<String> {
+        let owner = full_type_name(&self.obj.get_type());
+        let saving_value = self.begun > 0 && self.parts.is_empty();
+        match (&self.kind, &self.name) {
+            (Items::List, _) if saving_value => Some(format!("{owner} item {}", self.begun - 1)),
+            (Items::Dict, Some(key)) if saving_value => Some(format!("{owner} item {}", key.repr().ok()?)),
+            _ => None,
+        }
+    }
 
     fn next(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        engine.calls.another();
+        engine.before_code_of_others()?;
         self.iterator.next().transpose()
     }
 
@@ -261,12 +270,12 @@ impl<'py> Engine<'py, '_> {
         &mut self,
         reduction: Reduction<'py>,
         obj: &Bound<'py, PyAny>,
-    ) -> PyResult<Saved<'py>> {
+    ) -> PyResult<Saved> {
         self.begin_reduction(reduction, obj, true)
     }
 
     /// Begins to write `obj` as a call, in a protocol that has no opcodes for its type.
-    pub(super) fn save_as_call(&mut self, reduction: Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<Saved<'py>> {
+    pub(super) fn save_as_call(&mut self, reduction: Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         self.begin_reduction(reduction, obj, false)
     }
 
@@ -275,7 +284,8 @@ impl<'py> Engine<'py, '_> {
         reduction: Reduction<'py>,
         obj: &Bound<'py, PyAny>,
         by_reducer: bool,
-    ) -> PyResult<Saved<'py>> {
+    ) -> PyResult<Saved> {
+        self.careful();
         if !self.version_is_told && code::is_made_of_code(obj, &reduction) {
             self.save_version(obj)?;
         }
@@ -316,7 +326,7 @@ impl<'py> Engine<'py, '_> {
         }
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         let (obj, saving) = (obj.clone(), None);
-        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
+        self.enter(ReductionFrame { obj, steps, saving, by_reducer, level })
     }
 
     /// If the reduction makes a class, takes note of the states that must wait for it. Returns whether there may be any.
@@ -382,9 +392,10 @@ impl<'py> Engine<'py, '_> {
         obj: &Bound<'py, PyAny>,
         module_name: Bound<'py, PyAny>,
         name: &Bound<'py, PyAny>,
-    ) -> PyResult<Saved<'py>> {
+    ) -> PyResult<Saved> {
         let py = self.py;
         let level = self.endless.enter(obj)?;
+        self.careful();
         let name = name.cast::<PyString>()?;
         let mut parts = lookup::name_parts(name)?.into_iter().map(Bound::into_any);
         let first = parts.next().unwrap_or_else(|| name.clone().into_any());
@@ -402,7 +413,7 @@ impl<'py> Engine<'py, '_> {
             steps.push(Step::Save(Part::Other, self.runtime.getattr.bind(py).clone()));
         }
         let (obj, saving, by_reducer) = (obj.clone(), None, false);
-        Ok(Saved::Enter(Frame::Reduction(Box::new(ReductionFrame { obj, steps, saving, by_reducer, level }))))
+        self.enter(ReductionFrame { obj, steps, saving, by_reducer, level })
     }
 
     /// REDUCE, or the opcode that calls `cls.__new__` where the reduction asks for that.

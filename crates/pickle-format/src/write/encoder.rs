@@ -8,6 +8,7 @@ use crate::error::{Counted, FormatError, Result};
 use crate::opcode::Opcode;
 use crate::protocol::Protocol;
 use crate::write::frame::{FRAME_HEADER_SIZE, Framing, is_large};
+use crate::write::referenced::Referenced;
 
 /// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
 const INITIAL_CAPACITY: usize = 1024;
@@ -30,6 +31,8 @@ pub struct Encoder {
     protocol: Protocol,
     /// Whether ints and memo indexes are binary; from protocol 1 on, unless the caller wants text.
     binary: bool,
+    /// If only what is referred to is memoized: what must be known for that.
+    referenced: Option<Referenced>,
 }
 
 /// Beginning and end, and the buffer in between.
@@ -42,6 +45,18 @@ impl Encoder {
             framing: Framing::Off,
             protocol,
             binary: protocol.is_binary(),
+            referenced: None,
+        }
+    }
+
+    /// From now on, only what is referred to is memoized: of the calls of [`memoize`](Self::memoize), those have an effect
+    /// whose index is passed to [`get`](Self::get) later in the pickle. Objects get the numbers that this leaves.
+    ///
+    /// The memo must be empty, and nothing can be flushed before the end of the pickle. Does nothing before protocol 4,
+    /// where the index of each object is written beside it.
+    pub fn memoize_what_is_referenced(&mut self) {
+        if self.protocol.has_memoize() && self.binary {
+            self.referenced = Some(Referenced::default());
         }
     }
 
@@ -75,14 +90,28 @@ impl Encoder {
     /// Ends a pickle: `STOP`, which belongs to the last frame.
     pub fn finish(&mut self) {
         self.op(Opcode::Stop);
-        self.framing.close(&mut self.buffer);
+        self.close_frame();
         self.framing = Framing::Off;
+        if let Some(referenced) = &mut self.referenced {
+            referenced.settle(&mut self.buffer);
+        }
+    }
+
+    fn close_frame(&mut self) {
+        if let Some(frame) = self.framing.close(&mut self.buffer)
+            && let Some(referenced) = &mut self.referenced
+        {
+            referenced.closed(frame);
+        }
     }
 
     /// Gives up the pickle being written: drops all that is buffered, so that another pickle can be started.
     pub fn abandon(&mut self) {
         self.buffer.clear();
         self.framing = Framing::Off;
+        if let Some(referenced) = &mut self.referenced {
+            *referenced = Referenced::default();
+        }
     }
 
     /// To be called before each object: ends the current frame if it has reached its size, and says whether it did.
@@ -93,7 +122,7 @@ impl Encoder {
     pub fn boundary(&mut self) -> bool {
         let full = self.framing.is_full(&self.buffer);
         if full {
-            self.framing.close(&mut self.buffer);
+            self.close_frame();
         }
         full
     }
@@ -284,7 +313,7 @@ impl Encoder {
     /// flush what is buffered, [`clear`](Self::clear) it, and write the data, before anything else is encoded.
     pub fn payload_header(&mut self, payload: Payload, len: u64) -> Result<()> {
         let header = payload.header(len, self.protocol)?;
-        self.framing.close(&mut self.buffer);
+        self.close_frame();
         self.buffer.extend_from_slice(header.as_slice());
         Ok(())
     }
@@ -339,7 +368,10 @@ impl Encoder {
     /// counts along.
     #[inline]
     pub fn memoize(&mut self, index: usize) -> Result<()> {
-        if self.protocol.has_memoize() {
+        if let Some(referenced) = &mut self.referenced {
+            referenced.note(&self.buffer, self.framing.is_open());
+            Ok(())
+        } else if self.protocol.has_memoize() {
             self.op(Opcode::Memoize);
             Ok(())
         } else {
@@ -350,7 +382,20 @@ impl Encoder {
     /// Pushes the memo entry that was stored under `index`: `BINGET`, `LONG_BINGET` or `GET`.
     #[inline]
     pub fn get(&mut self, index: usize) -> Result<()> {
+        if self.referenced.is_some() {
+            return self.refer(index);
+        }
         self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
+    }
+
+    #[inline]
+    fn refer(&mut self, index: usize) -> Result<()> {
+        let target = u32::try_from(index).map_err(|_| memo_too_large(Opcode::LongBinGet, index))?;
+        self.write(&argument::uint1(Opcode::BinGet, 0));
+        if let Some(referenced) = &mut self.referenced {
+            referenced.refer(&self.buffer, self.framing.is_open(), target);
+        }
+        Ok(())
     }
 
     #[inline]

@@ -2,6 +2,8 @@
 //!
 //! This is where frames begin and end, and how large they become. What stands in them is no matter of this file.
 
+use std::ops::Range;
+
 use crate::argument;
 use crate::opcode::Opcode;
 
@@ -59,17 +61,24 @@ impl Framing {
         }
     }
 
-    /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short.
-    pub(super) fn close(&mut self, buffer: &mut Vec<u8>) {
-        if let Self::Open(start) = *self {
-            let payload = start + FRAME_HEADER_SIZE;
-            let size = buffer.len() - payload;
-            if size < FRAME_SIZE_MIN {
-                buffer.drain(start..payload);
-            } else {
-                buffer[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
-            }
-            *self = Self::Due;
+    /// Whether a frame is being written.
+    #[inline]
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short. Returns
+    /// where a frame with a header stands.
+    pub(super) fn close(&mut self, buffer: &mut Vec<u8>) -> Option<Range<usize>> {
+        let Self::Open(start) = *self else { return None };
+        *self = Self::Due;
+        let payload = start + FRAME_HEADER_SIZE;
+        let size = buffer.len() - payload;
+        if size < FRAME_SIZE_MIN {
+            buffer.drain(start..payload);
+            return None;
         }
+        buffer[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
+        Some(start..buffer.len())
     }
 }

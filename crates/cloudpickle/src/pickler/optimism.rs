@@ -1,0 +1,176 @@
+//! The optimistic pass: what only its container refers to is not looked up in the memo, nor entered into it.
+//!
+//! An object with one reference can be met only once, as long as nobody hands out further references to it. The code of
+//! others may do that: a `__reduce__` that returns a child which was written long before. So the pass ends where such
+//! code would be called for the first time. Nothing that can be observed has happened until then, and the dump starts over
+//! with every object in the memo. If nothing was passed over yet, it simply goes on that way.
+//!
+//! The bytes do not depend on any of this: only what is referred to is memoized, see `pickle_format`'s encoder.
+//!
+//! Handlers of signals, finalisers that the garbage collector runs and `__getattr__` of modules are code of others too, but
+//! have no business with what is being pickled: they are not reckoned with.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use python_objects::identity;
+use python_objects::reference_count::{self, COUNTS_ARE_EXACT};
+
+use super::engine::Engine;
+
+/// How many shared tuples may be in the making inside each other in an optimistic pass, which looks through them one by
+/// one.
+const MOST_IN_THE_MAKING: usize = 32;
+
+/// Whether an object may be met again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// It may, and belongs into the memo.
+    Maybe,
+    /// Only its container refers to it.
+    Never,
+}
+
+/// What the optimistic pass needs to know.
+pub(super) struct Optimism {
+    /// An object with more references than this may be met again. Two, its container's and the engine's; or none, where
+    /// every object is to be in the memo.
+    sole: isize,
+    /// Whether this is an optimistic pass.
+    optimistic: bool,
+    /// Whether an object was passed over.
+    passed_over: bool,
+    /// Whether the dump is to start over.
+    start_over: bool,
+    /// How many reductions are being written, one inside the other. Their parts were made for the pickle: what they are
+    /// referred to by says nothing.
+    care: usize,
+    /// The addresses of the shared objects that go into the memo only after their parts, and whose parts are being
+    /// written. Met again among their own parts, they would be written again, and their parts with them.
+    in_the_making: Vec<usize>,
+}
+
+/// Two references: the container's and the one that the engine holds.
+const SOLE: isize = 2;
+/// Fewer references than any object has.
+const NONE_IS_SOLE: isize = -1;
+
+impl Optimism {
+    /// A pass in which every object is in the memo.
+    pub(super) fn none() -> Self {
+        Self {
+            sole: NONE_IS_SOLE,
+            optimistic: false,
+            passed_over: false,
+            start_over: false,
+            care: 0,
+            in_the_making: Vec::new(),
+        }
+    }
+
+    /// An optimistic pass, where the counts of references can be relied on.
+    pub(super) fn where_possible() -> Self {
+        if COUNTS_ARE_EXACT { Self { sole: SOLE, optimistic: true, ..Self::none() } } else { Self::none() }
+    }
+
+    /// Whether the dump failed only because it is to start over.
+    pub(super) fn must_start_over(&self) -> bool {
+        self.start_over
+    }
+
+    /// Whether `obj`, to which the engine holds one reference, may be met again.
+    #[inline]
+    pub(super) fn is_shared(&mut self, obj: &Bound<'_, PyAny>) -> Shared {
+        if reference_count::of(obj) > self.sole {
+            Shared::Maybe
+        } else {
+            self.passed_over = true;
+            Shared::Never
+        }
+    }
+
+    #[cold]
+    fn start_over(&mut self) -> PyErr {
+        self.start_over = true;
+        PyRuntimeError::new_err("the dump starts over")
+    }
+}
+
+impl<'py> Engine<'py, '_> {
+    /// To be called before code runs that is not known: reducers, hooks, iterators of reductions.
+    ///
+    /// # Errors
+    /// If the dump is to start over.
+    #[inline]
+    pub(super) fn before_code_of_others(&mut self) -> PyResult<()> {
+        self.calls.another();
+        let optimism = &mut self.optimism;
+        if optimism.optimistic {
+            if optimism.passed_over {
+                return Err(optimism.start_over());
+            }
+            optimism.optimistic = false;
+            optimism.sole = NONE_IS_SOLE;
+        }
+        Ok(())
+    }
+
+    /// From here to the end of a reduction or a global, every object belongs into the memo.
+    #[inline]
+    pub(super) fn careful(&mut self) {
+        self.optimism.care += 1;
+        self.optimism.sole = NONE_IS_SOLE;
+    }
+
+    /// The reduction or global is written.
+    #[inline]
+    pub(super) fn end_of_care(&mut self) {
+        self.optimism.care -= 1;
+        if self.optimism.optimistic && self.optimism.care == 0 {
+            self.optimism.sole = SOLE;
+        }
+    }
+
+    /// To be called before the parts of an object that goes into the memo only after them.
+    ///
+    /// # Errors
+    /// If it is in the making already, and the dump therefore to start over.
+    #[inline]
+    pub(super) fn begin_making(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
+        let optimism = &mut self.optimism;
+        if optimism.optimistic && shared == Shared::Maybe {
+            let address = identity::of(obj);
+            if optimism.in_the_making.contains(&address) || optimism.in_the_making.len() >= MOST_IN_THE_MAKING {
+                return Err(optimism.start_over());
+            }
+            optimism.in_the_making.push(address);
+        }
+        Ok(())
+    }
+
+    /// After the parts: the memo's index of `obj`, if it was met again among them and is complete.
+    #[inline]
+    pub(super) fn memo_get_made(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> Option<usize> {
+        match shared {
+            Shared::Maybe => self.memo_get(obj),
+            Shared::Never => None,
+        }
+    }
+
+    /// Remembers `obj`, whose parts are written, if it may be met again.
+    #[inline]
+    pub(super) fn memo_put_made(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
+        if self.optimism.optimistic && shared == Shared::Maybe {
+            self.optimism.in_the_making.pop();
+        }
+        self.memo_put_if(obj, shared)
+    }
+
+    /// Remembers `obj`, whose opcodes were just written, if it may be met again.
+    #[inline]
+    pub(super) fn memo_put_if(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
+        match shared {
+            Shared::Maybe => self.memo_put(obj),
+            Shared::Never => Ok(()),
+        }
+    }
+}

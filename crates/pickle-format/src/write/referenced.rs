@@ -1,0 +1,207 @@
+//! MEMOIZE exactly where something is referred to later, which is known only when the pickle is whole.
+//!
+//! While a pickle is written, nothing is memoized: what is noted is where each MEMOIZE would stand. References are two
+//! bytes long at first. [`Referenced::settle`] then numbers the objects that are referred to, puts a MEMOIZE behind each,
+//! and gives the references their numbers. The result is what `pickletools.optimize` would make of a pickle in which
+//! everything is memoized, and does not depend on how the writer found out what might be referred to.
+
+use std::ops::Range;
+
+use crate::argument;
+use crate::opcode::Opcode;
+use crate::write::frame::FRAME_HEADER_SIZE;
+
+/// How long a reference is until it has its number, and in the end if that is less than 256.
+const SHORT: usize = 2;
+/// How long it is with a greater number.
+const LONG: usize = 5;
+
+/// Marks, in [`Referenced::places`], an object that is referred to.
+const IS_REFERENCED: u64 = 1 << 63;
+
+/// What is to be settled at the end of a pickle.
+///
+/// Positions count the bytes before them that are no frame headers: whether a frame gets a header is decided when it
+/// ends.
+#[derive(Debug, Default)]
+pub(super) struct Referenced {
+    /// By the number of the object among all that might be referred to: the position where its MEMOIZE would stand.
+    places: Vec<u64>,
+    /// The positions where the references end, ascending.
+    ends: Vec<u64>,
+    /// The objects that they refer to.
+    targets: Vec<u32>,
+    /// The frames that are closed, from their headers to their ends, as offsets in the buffer.
+    frames: Vec<Range<usize>>,
+}
+
+/// What makes the pickle longer in the end.
+enum Insertion {
+    /// A MEMOIZE at this position.
+    Memoize(u64),
+    /// A reference that ends at this position gets a number of four bytes.
+    LongReference(u64, u32),
+}
+
+impl Insertion {
+    fn position(&self) -> u64 {
+        match *self {
+            Self::Memoize(position) | Self::LongReference(position, _) => position,
+        }
+    }
+
+    fn growth(&self) -> usize {
+        match self {
+            Self::Memoize(_) => 1,
+            Self::LongReference(..) => LONG - SHORT,
+        }
+    }
+}
+
+impl Referenced {
+    /// The object whose opcodes end at the end of the buffer might be referred to.
+    #[inline]
+    pub(super) fn note(&mut self, buffer: &[u8], in_frame: bool) {
+        self.places.push(self.position(buffer, in_frame));
+    }
+
+    /// The last two bytes of the buffer are a reference to the object that was noted as number `target`.
+    #[inline]
+    pub(super) fn refer(&mut self, buffer: &[u8], in_frame: bool, target: u32) {
+        self.places[target as usize] |= IS_REFERENCED;
+        self.ends.push(self.position(buffer, in_frame));
+        self.targets.push(target);
+    }
+
+    /// A frame is closed, and has a header.
+    pub(super) fn closed(&mut self, frame: Range<usize>) {
+        self.frames.push(frame);
+    }
+
+    #[inline]
+    fn position(&self, buffer: &[u8], in_frame: bool) -> u64 {
+        (buffer.len() - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))) as u64
+    }
+
+    /// Makes the pickle what it is to be, and forgets everything.
+    pub(super) fn settle(&mut self, buffer: &mut Vec<u8>) {
+        if !self.targets.is_empty() {
+            let memoized = self.number();
+            let long_references = self.write_short_references(buffer);
+            let insertions = in_order(memoized, long_references);
+            self.write_frame_lengths(buffer, &insertions);
+            self.insert(buffer, &insertions);
+        }
+        self.places.clear();
+        self.ends.clear();
+        self.targets.clear();
+        self.frames.clear();
+    }
+
+    /// Numbers the objects that are referred to, in the order of their places, which are replaced by the numbers.
+    fn number(&mut self) -> Vec<u64> {
+        let mut memoized = Vec::new();
+        for place in &mut self.places {
+            if *place & IS_REFERENCED != 0 {
+                memoized.push(*place & !IS_REFERENCED);
+                *place = memoized.len() as u64 - 1;
+            }
+        }
+        memoized
+    }
+
+    /// Gives the references to the first 256 objects their numbers. The others are returned: by position, with number.
+    fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(u64, u32)> {
+        let mut long = Vec::new();
+        let mut headers = 0;
+        for (&end, &target) in self.ends.iter().zip(&self.targets) {
+            // There are fewer numbers than targets, which are of 32 bits.
+            let number = self.places[target as usize] as u32;
+            if let Ok(number) = u8::try_from(number) {
+                headers = self.headers_before(end, headers);
+                buffer[end as usize + headers * FRAME_HEADER_SIZE - 1] = number;
+            } else {
+                long.push((end, number));
+            }
+        }
+        long
+    }
+
+    /// How many frame headers stand before a position, if there are at least so many. What ends where a header begins
+    /// stands before it.
+    #[inline]
+    fn headers_before(&self, position: u64, at_least: usize) -> usize {
+        let mut headers = at_least;
+        while self.frames.get(headers).is_some_and(|frame| self.position_of_header(frame, headers) < position) {
+            headers += 1;
+        }
+        headers
+    }
+
+    fn position_of_header(&self, frame: &Range<usize>, headers_before: usize) -> u64 {
+        (frame.start - FRAME_HEADER_SIZE * headers_before) as u64
+    }
+
+    /// Corrects the lengths of the frames that will be longer.
+    fn write_frame_lengths(&self, buffer: &mut [u8], insertions: &[Insertion]) {
+        let mut insertions = insertions.iter().peekable();
+        let mut growth_until = |position: u64| {
+            let mut growth = 0;
+            while let Some(insertion) = insertions.next_if(|insertion| insertion.position() <= position) {
+                growth += insertion.growth();
+            }
+            growth
+        };
+        for (number, frame) in self.frames.iter().enumerate() {
+            growth_until(self.position_of_header(frame, number));
+            let growth = growth_until((frame.end - FRAME_HEADER_SIZE * (number + 1)) as u64);
+            let payload = frame.start + FRAME_HEADER_SIZE;
+            let length = frame.end - payload + growth;
+            buffer[frame.start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, length as u64));
+        }
+    }
+
+    /// Makes room for the insertions, from the last one to the first: each byte moves once.
+    fn insert(&self, buffer: &mut Vec<u8>, insertions: &[Insertion]) {
+        let (mut from, growth) = (buffer.len(), insertions.iter().map(Insertion::growth).sum::<usize>());
+        buffer.resize(from + growth, 0);
+        let mut to = buffer.len();
+        let mut headers = self.frames.len();
+        for insertion in insertions.iter().rev() {
+            let position = insertion.position();
+            while headers > 0 && self.position_of_header(&self.frames[headers - 1], headers - 1) >= position {
+                headers -= 1;
+            }
+            let at = position as usize + headers * FRAME_HEADER_SIZE;
+            to -= from - at;
+            buffer.copy_within(at..from, to);
+            from = at;
+            match *insertion {
+                Insertion::Memoize(_) => {
+                    to -= 1;
+                    buffer[to] = Opcode::Memoize.byte();
+                }
+                Insertion::LongReference(_, number) => {
+                    from -= SHORT;
+                    to -= LONG;
+                    buffer[to..to + LONG].copy_from_slice(&argument::uint4(Opcode::LongBinGet, number));
+                }
+            }
+        }
+        debug_assert_eq!(from, to, "all insertions together are the growth");
+    }
+}
+
+/// The insertions in the order of the stream. What was just referred to can be memoized, not the reverse.
+fn in_order(memoized: Vec<u64>, long_references: Vec<(u64, u32)>) -> Vec<Insertion> {
+    let mut insertions = Vec::with_capacity(memoized.len() + long_references.len());
+    let mut long_references = long_references.into_iter().peekable();
+    for place in memoized {
+        while let Some((end, number)) = long_references.next_if(|(end, _)| *end <= place) {
+            insertions.push(Insertion::LongReference(end, number));
+        }
+        insertions.push(Insertion::Memoize(place));
+    }
+    insertions.extend(long_references.map(|(end, number)| Insertion::LongReference(end, number)));
+    insertions
+}
