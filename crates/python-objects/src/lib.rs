@@ -16,6 +16,7 @@ pub mod compat;
 pub mod dict;
 pub mod existence;
 pub mod identity;
+pub mod instance;
 pub mod int;
 pub mod interpreter;
 pub mod kind;

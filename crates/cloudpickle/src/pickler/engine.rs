@@ -24,7 +24,9 @@ use super::output::Output;
 use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
+use super::save_instance::InstanceFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
+use super::strategy::Strategies;
 use super::trail;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, WantedIds};
@@ -85,6 +87,7 @@ pub(super) struct Engine<'py, 's> {
     /// The frames that are being moved to the stack of `run`, the innermost first.
     unwinding: Vec<Frame<'py>>,
     pub(super) optimism: Optimism,
+    pub(super) strategies: Strategies<'py>,
     /// Above this length the buffer is handed to the file even without frames.
     flush_above: usize,
 }
@@ -94,7 +97,7 @@ pub(super) struct Engine<'py, 's> {
 ///
 /// The `write` of a file is not among them, nor are handlers of signals and finalisers: they have no business with what is
 /// being pickled.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct CallsOfPython(u64);
 
 impl CallsOfPython {
@@ -131,6 +134,7 @@ pub(super) enum Frame<'py> {
     Set(SetFrame<'py>),
     FrozenSet(FrozenSetFrame<'py>),
     Global(Box<GlobalFrame<'py>>),
+    Instance(Box<InstanceFrame<'py>>),
     Reduction(Box<ReductionFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
@@ -146,6 +150,7 @@ impl<'py> Frame<'py> {
             Frame::Set(frame) => frame.resume(engine),
             Frame::FrozenSet(frame) => frame.resume(engine),
             Frame::Global(frame) => frame.resume(engine),
+            Frame::Instance(frame) => frame.resume(engine),
             Frame::Reduction(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
@@ -160,7 +165,11 @@ impl<'py> Frame<'py> {
             Frame::Dict(frame) => frame.object(),
             Frame::Set(frame) => frame.object(),
             Frame::FrozenSet(frame) => frame.object(),
-            Frame::Reduction(_) | Frame::Global(_) | Frame::Items(_) | Frame::PersistentId(_) => None,
+            Frame::Instance(_)
+            | Frame::Reduction(_)
+            | Frame::Global(_)
+            | Frame::Items(_)
+            | Frame::PersistentId(_) => None,
         }
     }
 }
@@ -183,6 +192,7 @@ frames! {
     Set(SetFrame) std::convert::identity;
     FrozenSet(FrozenSetFrame) std::convert::identity;
     Global(GlobalFrame) Box::new;
+    Instance(InstanceFrame) Box::new;
     Reduction(ReductionFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
@@ -198,7 +208,7 @@ impl<'py> Frame<'py> {
             Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
             Frame::Items(frame) => frame.hop(),
             Frame::PersistentId(_) => Some(Hop::PersistentId),
-            Frame::Global(_) | Frame::Reduction(_) => None,
+            Frame::Global(_) | Frame::Instance(_) | Frame::Reduction(_) => None,
         }
     }
 }
@@ -213,6 +223,7 @@ impl Frame<'_> {
             Frame::Dict(frame) => frame.in_progress().into_iter().collect(),
             Frame::Set(_) => vec!["set element".to_owned()],
             Frame::FrozenSet(_) => vec!["frozenset element".to_owned()],
+            Frame::Instance(frame) => frame.in_progress(),
             Frame::Reduction(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
@@ -285,6 +296,7 @@ impl<'py, 's> Engine<'py, 's> {
             inline_levels: 0,
             unwinding: Vec::new(),
             optimism: Optimism::none(),
+            strategies: Strategies::new(true),
             flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
         }
     }
@@ -471,12 +483,17 @@ impl<'py, 's> Engine<'py, 's> {
             Kind::FrozenSet => self.save_frozenset(obj, shared),
             Kind::ByteArray => self.save_bytearray(obj, shared),
             _ if obj.get_type().is(&self.runtime.pickle_buffer_type) => self.save_picklebuffer(obj),
-            _ => self.save_by_reduction(obj),
+            _ => self.save_by_reduction(obj, shared),
         }
     }
 
     /// An object without opcodes of its own: who reduces it?
-    fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
+    fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
+        if let ReducerOverride::Native = self.hooks.reducer_override
+            && let Some(saved) = self.save_natively(obj, shared)?
+        {
+            return Ok(saved);
+        }
         let py = self.py;
         if self.settings.ids == Ids::OfContents {
             self.give_id_of_contents(obj)?;
@@ -500,6 +517,9 @@ impl<'py, 's> Engine<'py, 's> {
                 let value = call_hook(&method, obj, self.lender, self.memo)?;
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
+                }
+                if let Some(saved) = self.save_natively(obj, shared)? {
+                    return Ok(saved);
                 }
             }
         }

@@ -7,6 +7,7 @@
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
+//! - [`strategy`]: which objects are written without asking them; [`save_instance`]: how.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
@@ -28,7 +29,9 @@ pub(crate) mod python_api;
 mod save_atom;
 mod save_container;
 mod save_global;
+mod save_instance;
 mod save_reduce;
+mod strategy;
 mod trail;
 
 pub(crate) use base_globals::BaseGlobals;

@@ -85,6 +85,9 @@ fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
     for frame in frames {
         if let Frame::Reduction(frame) = frame {
             stages.push(Stage { subject: Some(frame.obj.clone()), part: frame.saving, hops: Vec::new() });
+        } else if let Frame::Instance(frame) = frame {
+            let (subject, part) = (Some(frame.obj().clone()), Some(frame.saving()));
+            stages.push(Stage { subject, part, hops: frame.hops() });
         } else if let Some(hop) = frame.hop() {
             if stages.is_empty() {
                 stages.push(Stage { subject: None, part: None, hops: Vec::new() });

@@ -13,6 +13,7 @@ use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::optimism::Optimism;
 use super::output::Output;
+use super::strategy::Strategies;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::by_value::registry::{OfThisDump, names_of_modules};
@@ -95,8 +96,10 @@ fn to_bytes<'py>(
     let hooks = Hooks::plain(buffer_callback.clone());
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
     engine.encoder.memoize_what_is_referenced();
-    if pass == Pass::Optimistic {
-        engine.optimism = Optimism::where_possible();
+    match pass {
+        Pass::Optimistic => engine.optimism = Optimism::where_possible(),
+        Pass::Careful => {}
+        Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
     }
     match engine.dump(obj) {
         Ok(()) => Ok(PyBytes::new(py, engine.encoder.written())),

@@ -52,6 +52,9 @@ enum Step<'py> {
     Write(Opcode),
     /// GLOBAL, with a module and a name.
     Global(Bound<'py, PyAny>, Bound<'py, PyAny>),
+    /// The unpickler must keep this object, which only a weak reference refers to: it may be needed until a container has
+    /// its hash.
+    Keep(Bound<'py, PyAny>),
     /// The object is on the unpickler's stack: from here on it can be referred to.
     Made,
     Items(Box<ItemsFrame<'py>>),
@@ -117,6 +120,11 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
                 }
                 Step::Write(opcode) => engine.encoder.op(opcode),
                 Step::Global(module_name, name) => engine.save_global_as_text(&module_name, &name)?,
+                Step::Keep(referent) => {
+                    if let Some(index) = engine.memo_get(&referent) {
+                        engine.encoder.keep(index);
+                    }
+                }
                 Step::Made => {
                     if let Some(index) = engine.memo_get(&self.obj) {
                         // It was reached again through its own arguments and is complete; what is on the stack is a
@@ -438,8 +446,15 @@ impl<'py> Engine<'py, '_> {
                 }
             }
         }
+        steps.push(Step::Write(Opcode::Reduce));
+        if callable.is(obj.get_type())
+            && let Ok(class) = callable.cast::<PyType>()
+            && class.is_subclass(self.runtime.weak_reference_type.bind(py))?
+            && let Ok(referent) = args.get_item(0)
+        {
+            steps.push(Step::Keep(referent));
+        }
         steps.extend([
-            Step::Write(Opcode::Reduce),
             Step::Save(Part::ReconstructorArguments, args.into_any()),
             Step::Save(Part::Reconstructor, callable),
         ]);

@@ -388,6 +388,13 @@ impl Encoder {
         self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
     }
 
+    /// Memoizes the object that was memoized under `index` even if nothing refers to it: a reader must keep it alive.
+    pub fn keep(&mut self, index: usize) {
+        if let Some(referenced) = &mut self.referenced {
+            referenced.keep(index);
+        }
+    }
+
     #[inline]
     fn refer(&mut self, index: usize) -> Result<()> {
         let target = u32::try_from(index).map_err(|_| memo_too_large(Opcode::LongBinGet, index))?;

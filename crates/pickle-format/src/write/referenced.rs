@@ -27,6 +27,8 @@ const IS_REFERENCED: u64 = 1 << 63;
 pub(super) struct Referenced {
     /// By the number of the object among all that might be referred to: the position where its MEMOIZE would stand.
     places: Vec<u64>,
+    /// Whether anything is to be memoized.
+    any: bool,
     /// The positions where the references end, ascending.
     ends: Vec<u64>,
     /// The objects that they refer to.
@@ -69,8 +71,15 @@ impl Referenced {
     #[inline]
     pub(super) fn refer(&mut self, buffer: &[u8], in_frame: bool, target: u32) {
         self.places[target as usize] |= IS_REFERENCED;
+        self.any = true;
         self.ends.push(self.position(buffer, in_frame));
         self.targets.push(target);
+    }
+
+    /// The object that was noted as number `target` is memoized, whatever refers to it.
+    pub(super) fn keep(&mut self, target: usize) {
+        self.places[target] |= IS_REFERENCED;
+        self.any = true;
     }
 
     /// A frame is closed, and has a header.
@@ -85,7 +94,7 @@ impl Referenced {
 
     /// Makes the pickle what it is to be, and forgets everything.
     pub(super) fn settle(&mut self, buffer: &mut Vec<u8>) {
-        if !self.targets.is_empty() {
+        if std::mem::take(&mut self.any) {
             let memoized = self.number();
             let long_references = self.write_short_references(buffer);
             let insertions = in_order(memoized, long_references);

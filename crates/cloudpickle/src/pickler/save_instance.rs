@@ -1,0 +1,190 @@
+//! Instances of ordinary classes, written from their `__dict__` and slots as `object.__reduce_ex__` would reduce them.
+
+use std::rc::Rc;
+
+use pickle_format::Opcode;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::optimism::Shared;
+use super::path::Hop;
+use super::save_reduce::Part;
+use super::strategy::Ordinary;
+use super::trail::full_type_name;
+use python_objects::compat::state::EMPTY_DICT_IS_STATE;
+use python_objects::instance;
+
+/// NEWOBJ, and the state with BUILD.
+pub(super) struct InstanceFrame<'py> {
+    obj: Bound<'py, PyAny>,
+    class: Rc<Ordinary<'py>>,
+    shared: Shared,
+    next: Stage,
+    /// The slots that have a value, the first one last.
+    slots: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
+    /// Of the slot in progress.
+    name: Option<Bound<'py, PyString>>,
+    /// How many slots have a value.
+    filled: usize,
+}
+
+/// What is to be written next.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Class,
+    New,
+    /// The state is the `__dict__`, or nothing.
+    State,
+    /// The state is a pair: the `__dict__` or `None`, and a dict of the slots.
+    BeforeSlots,
+    Slots,
+    Build,
+}
+
+impl<'py> InstanceFrame<'py> {
+    pub(super) fn obj(&self) -> &Bound<'py, PyAny> {
+        &self.obj
+    }
+
+    /// The part of the reduction that is being written.
+    pub(super) fn saving(&self) -> Part {
+        if self.next == Stage::New { Part::Class } else { Part::State }
+    }
+
+    /// From the state inwards.
+    pub(super) fn hops(&self) -> Vec<Hop<'py>> {
+        match (&self.name, self.filled) {
+            (Some(name), _) => vec![Hop::Index(1), Hop::Value(name.clone().into_any(), None)],
+            (None, 0) => Vec::new(),
+            (None, _) => vec![Hop::Index(0)],
+        }
+    }
+
+    /// In the words of the C pickler's notes.
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        let type_name = full_type_name(&self.obj.get_type());
+        let mut parts = Vec::new();
+        if let Some(name) = &self.name {
+            parts.extend(name.repr().map(|name| format!("dict item {name}")));
+            parts.push("tuple item 1".to_owned());
+        } else if self.filled > 0 {
+            parts.push("tuple item 0".to_owned());
+        }
+        let part = if self.next == Stage::New { "class" } else { "state" };
+        parts.extend([format!("{type_name} {part}"), format!("{type_name} object")]);
+        parts
+    }
+
+    /// The values of the slots, all at this moment.
+    fn read_slots(&mut self) -> PyResult<()> {
+        for name in self.class.slots.iter().rev() {
+            if let Some(value) = self.obj.getattr_opt(name)? {
+                self.slots.push((name.clone(), value));
+            }
+        }
+        self.filled = self.slots.len();
+        Ok(())
+    }
+}
+
+impl<'py> Suspendable<'py> for InstanceFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
+        loop {
+            match self.next {
+                Stage::Class => {
+                    self.next = Stage::New;
+                    save_part!(engine, self.class.class.as_any());
+                }
+                Stage::New => {
+                    engine.encoder.op(Opcode::EmptyTuple);
+                    engine.encoder.op(Opcode::NewObj);
+                    if let Some(index) = engine.memo_get_made(&self.obj, self.shared) {
+                        // It is an attribute of its class, and was written with it.
+                        engine.encoder.op(Opcode::Pop);
+                        engine.memo_fetch(index)?;
+                        return Ok(Saved::Done);
+                    }
+                    engine.memo_put_made(&self.obj, self.shared)?;
+                    if self.class.slots.is_empty() {
+                        self.next = Stage::State;
+                    } else {
+                        self.read_slots()?;
+                        self.next = if self.filled == 0 { Stage::State } else { Stage::BeforeSlots };
+                    }
+                }
+                Stage::State => {
+                    let Some(dict) = state_dict(&self.obj)? else { return Ok(Saved::Done) };
+                    self.next = Stage::Build;
+                    save_part!(engine, &dict);
+                }
+                Stage::BeforeSlots => {
+                    self.next = Stage::Slots;
+                    match state_dict(&self.obj)? {
+                        Some(dict) => save_part!(engine, &dict),
+                        None => engine.encoder.none(),
+                    }
+                }
+                Stage::Slots => {
+                    if self.name.is_none() {
+                        engine.encoder.op(Opcode::EmptyDict);
+                        if self.filled > 1 {
+                            engine.encoder.op(Opcode::Mark);
+                        }
+                    }
+                    while let Some((name, value)) = self.slots.pop() {
+                        let name = self.name.insert(name);
+                        // A name is a string, which has no parts.
+                        engine.save(name.as_any())?;
+                        save_part!(engine, &value);
+                    }
+                    engine.encoder.op(if self.filled > 1 { Opcode::SetItems } else { Opcode::SetItem });
+                    engine.encoder.op(Opcode::Tuple2);
+                    self.next = Stage::Build;
+                }
+                Stage::Build => {
+                    engine.encoder.op(Opcode::Build);
+                    return Ok(Saved::Done);
+                }
+            }
+        }
+    }
+}
+
+/// The `__dict__`, if it is a state.
+fn state_dict<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let dict = instance::dict_of(obj)?;
+    Ok(dict.filter(|dict| EMPTY_DICT_IS_STATE || !dict.is_empty()).map(Bound::into_any))
+}
+
+impl<'py> Engine<'py, '_> {
+    /// Writes an instance of an ordinary class, unless it has a method of its own that says how it is reduced.
+    pub(super) fn save_instance(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        class: &Rc<Ordinary<'py>>,
+        shared: Shared,
+    ) -> PyResult<Option<Saved>> {
+        if class.has_dict && reduces_itself(obj)? {
+            return Ok(None);
+        }
+        self.begin_making(obj, shared)?;
+        let (obj, class) = (obj.clone(), class.clone());
+        let frame =
+            InstanceFrame { obj, class, shared, next: Stage::Class, slots: Vec::new(), name: None, filled: 0 };
+        self.enter(frame).map(Some)
+    }
+}
+
+/// Whether one of the methods that `pickle` looks for stands in the `__dict__`.
+fn reduces_itself(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = obj.py();
+    let Some(dict) = instance::dict_of(obj)? else { return Ok(false) };
+    for name in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__getstate__")] {
+        if dict.contains(name)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
