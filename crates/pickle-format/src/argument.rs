@@ -4,6 +4,7 @@
 //! table in [`crate::opcode`]; which opcode a value gets is decided in [`crate::write`].
 
 use crate::opcode::Opcode;
+use crate::write::Buffer;
 
 /// How the end of an argument is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +167,7 @@ pub(crate) const fn significant_bytes(value: i64) -> u8 {
 /// The reader cuts the line at a newline, and then undoes the escapes: a newline and a backslash must therefore be
 /// escaped. NUL, carriage return and 0x1a (the end of a text file on DOS) are escaped too, for pickles that pass
 /// through files in text mode.
-pub(crate) fn raw_unicode_escape(buffer: &mut Vec<u8>, code_points: impl Iterator<Item = u32>) {
+pub(crate) fn raw_unicode_escape(buffer: &mut impl Buffer, code_points: impl Iterator<Item = u32>) {
     for code_point in code_points {
         match (u8::try_from(code_point), u16::try_from(code_point)) {
             (Ok(b'\\' | b'\0' | b'\n' | b'\r' | 0x1a) | Err(_), Ok(unit)) => {

@@ -12,6 +12,7 @@
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
+pub mod bytes;
 pub mod compat;
 pub mod dict;
 pub mod existence;

@@ -140,6 +140,6 @@ impl<'py> Engine<'py, '_> {
         engine.canonical.ordered = std::mem::take(&mut self.canonical.ordered);
         let result = engine.dump(obj);
         self.canonical.ordered = std::mem::take(&mut engine.canonical.ordered);
-        result.map(|()| engine.encoder.take())
+        result.map(|()| engine.encoder.written().to_vec())
     }
 }

@@ -20,7 +20,7 @@ use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::optimism::{Optimism, Shared};
-use super::output::Output;
+use super::output::{Output, Written};
 use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
@@ -62,7 +62,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) py: Python<'py>,
     pub(super) runtime: &'static Runtime,
     pub(super) settings: Settings,
-    pub(super) encoder: Encoder,
+    pub(super) encoder: Encoder<Written<'py>>,
     pub(super) output: Output<'py>,
     pub(super) hooks: Hooks<'py>,
     memo: &'s mut Memo,
@@ -272,7 +272,7 @@ impl<'py, 's> Engine<'py, 's> {
         lender: Option<&'s MemoOfPickler>,
         base_globals: &'s BaseGlobals,
     ) -> Self {
-        let mut encoder = Encoder::new(settings.protocol);
+        let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
         encoder.set_binary(settings.binary);
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {

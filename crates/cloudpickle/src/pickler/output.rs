@@ -1,8 +1,10 @@
 //! Where the bytes go: into one `bytes` object, or to the `write` of a file.
 
-use pickle_format::Encoder;
+use pickle_format::{Buffer, Encoder};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use python_objects::buffer;
+use python_objects::bytes::BytesBuilder;
 
 /// The destination of a dump.
 pub(super) enum Output<'py> {
@@ -14,7 +16,7 @@ pub(super) enum Output<'py> {
 
 impl<'py> Output<'py> {
     /// Hands what the encoder holds to the file.
-    pub(super) fn flush(&self, py: Python<'py>, encoder: &mut Encoder) -> PyResult<()> {
+    pub(super) fn flush(&self, py: Python<'py>, encoder: &mut Encoder<Written<'py>>) -> PyResult<()> {
         if let Output::File(write) = self
             && !encoder.is_empty()
         {
@@ -23,5 +25,68 @@ impl<'py> Output<'py> {
             write.call1((bytes,))?;
         }
         Ok(())
+    }
+}
+
+/// What the encoder writes into: a `bytes` object in the making.
+pub(super) struct Written<'py>(BytesBuilder<'py>);
+
+impl<'py> Written<'py> {
+    pub(super) fn nothing(py: Python<'py>) -> Self {
+        Self(BytesBuilder::new(py))
+    }
+
+    /// The object.
+    pub(super) fn finish(self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.0.finish(py)
+    }
+
+    /// Appends the bytes of a buffer.
+    pub(super) fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
+        self.0.extend_from_buffer(py, view);
+    }
+}
+
+impl Buffer for Written<'_> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    #[inline]
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
+        self.0.extend_from_slices(first, second);
+    }
+
+    fn try_reserve(&mut self, additional: usize) -> bool {
+        self.0.try_reserve(additional)
+    }
+
+    fn append_zeros(&mut self, count: usize) {
+        self.0.append_zeros(count);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.0.truncate(len);
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.0.as_mut_slice()
     }
 }

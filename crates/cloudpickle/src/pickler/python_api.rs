@@ -102,7 +102,7 @@ fn to_bytes<'py>(
         Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
     }
     match engine.dump(obj) {
-        Ok(()) => Ok(PyBytes::new(py, engine.encoder.written())),
+        Ok(()) => engine.encoder.into_buffer().finish(py),
         Err(_) if engine.optimism.must_start_over() => to_bytes(obj, settings, buffer_callback, Pass::Careful),
         Err(error) => Err(error),
     }

@@ -158,7 +158,7 @@ impl<'py> Engine<'py, '_> {
         }
         let py = self.py;
         self.encoder
-            .payload_with(payload, view.len(), |out| view.append_to(py, out))
+            .payload_with(payload, view.len(), |out| out.extend_from_buffer(py, view))
             .map_err(|error| self.refused(error))
     }
 

@@ -7,6 +7,7 @@ use crate::argument::{self, ArgumentKind};
 use crate::error::{Counted, FormatError, Result};
 use crate::opcode::Opcode;
 use crate::protocol::Protocol;
+use crate::write::buffer::Buffer;
 use crate::write::frame::{FRAME_HEADER_SIZE, Framing, is_large};
 use crate::write::referenced::Referenced;
 
@@ -25,8 +26,8 @@ const HEADERS: usize = 2 * FRAME_HEADER_SIZE;
 /// protocol has no opcode for, write it all the same (and panic in debug builds): the caller is to ask
 /// [`protocol`](Self::protocol) what it may use.
 #[derive(Debug)]
-pub struct Encoder {
-    buffer: Vec<u8>,
+pub struct Encoder<B = Vec<u8>> {
+    buffer: B,
     framing: Framing,
     protocol: Protocol,
     /// Whether ints and memo indexes are binary; from protocol 1 on, unless the caller wants text.
@@ -40,13 +41,31 @@ impl Encoder {
     /// An encoder for this protocol, with nothing written.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
-        Self {
-            buffer: Vec::with_capacity(INITIAL_CAPACITY),
-            framing: Framing::Off,
-            protocol,
-            binary: protocol.is_binary(),
-            referenced: None,
-        }
+        Self::with_buffer(protocol, Vec::with_capacity(INITIAL_CAPACITY))
+    }
+
+    /// Hands over what is buffered, which must be final. See [`written`](Self::written).
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        debug_assert!(self.is_final(), "the length of the open frame is not filled in");
+        std::mem::take(&mut self.buffer)
+    }
+}
+
+/// What may be done with every buffer.
+impl<B: Buffer> Encoder<B> {
+    /// An encoder that appends to `buffer`, which is empty.
+    #[must_use]
+    pub fn with_buffer(protocol: Protocol, buffer: B) -> Self {
+        debug_assert!(buffer.is_empty(), "positions in the pickle are positions in the buffer");
+        Self { buffer, framing: Framing::Off, protocol, binary: protocol.is_binary(), referenced: None }
+    }
+
+    /// Hands over the buffer. What is in it must be final.
+    #[must_use]
+    pub fn into_buffer(self) -> B {
+        debug_assert!(self.is_final(), "the length of the open frame is not filled in");
+        self.buffer
     }
 
     /// From now on, only what is referred to is memoized: of the calls of [`memoize`](Self::memoize), those have an effect
@@ -107,7 +126,7 @@ impl Encoder {
 
     /// Gives up the pickle being written: drops all that is buffered, so that another pickle can be started.
     pub fn abandon(&mut self) {
-        self.buffer.clear();
+        self.buffer.truncate(0);
         self.framing = Framing::Off;
         if let Some(referenced) = &mut self.referenced {
             *referenced = Referenced::default();
@@ -120,7 +139,7 @@ impl Encoder {
     /// nowhere else, for a reader must find each opcode and its argument in one frame.
     #[inline]
     pub fn boundary(&mut self) -> bool {
-        let full = self.framing.is_full(&self.buffer);
+        let full = self.framing.is_full(self.buffer.len());
         if full {
             self.close_frame();
         }
@@ -134,7 +153,7 @@ impl Encoder {
     #[inline]
     #[must_use]
     pub fn written(&self) -> &[u8] {
-        &self.buffer
+        self.buffer.as_slice()
     }
 
     /// How many bytes are buffered.
@@ -151,17 +170,10 @@ impl Encoder {
         self.buffer.is_empty()
     }
 
-    /// Hands over what is buffered, which must be final. See [`written`](Self::written).
-    #[must_use]
-    pub fn take(&mut self) -> Vec<u8> {
-        debug_assert!(self.is_final(), "the length of the open frame is not filled in");
-        std::mem::take(&mut self.buffer)
-    }
-
     /// Empties the buffer, which must be final, and keeps its memory. To be called after a flush.
     pub fn clear(&mut self) {
         debug_assert!(self.is_final(), "the open frame would be lost");
-        self.buffer.clear();
+        self.buffer.truncate(0);
     }
 
     const fn is_final(&self) -> bool {
@@ -170,7 +182,7 @@ impl Encoder {
 }
 
 /// Opcodes and atoms.
-impl Encoder {
+impl<B: Buffer> Encoder<B> {
     /// An opcode that has no argument.
     #[inline]
     pub fn op(&mut self, opcode: Opcode) {
@@ -275,7 +287,7 @@ impl Encoder {
 }
 
 /// Text and bytes.
-impl Encoder {
+impl<B: Buffer> Encoder<B> {
     /// A `str`, from protocol 1 on: `SHORT_BINUNICODE`, `BINUNICODE` or `BINUNICODE8`.
     ///
     /// Its argument is UTF-8 to which lone surrogates are no exception (Python's error handler `surrogatepass`), and
@@ -319,7 +331,7 @@ impl Encoder {
     }
 
     /// A payload of `len` bytes, which `append` adds to the buffer: for data that is not in one slice.
-    pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut B)) -> Result<()> {
         if is_large(len) {
             self.reserve(len)?;
             self.payload_header(payload, len as u64)?;
@@ -356,12 +368,12 @@ impl Encoder {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        self.buffer.try_reserve(len.saturating_add(HEADERS)).map_err(|_| FormatError::OutOfMemory { len: len as u64 })
+        if self.buffer.try_reserve(len.saturating_add(HEADERS)) { Ok(()) } else { Err(FormatError::OutOfMemory { len: len as u64 }) }
     }
 }
 
 /// The memo.
-impl Encoder {
+impl<B: Buffer> Encoder<B> {
     /// Stores the object on top of the reader's stack in its memo: `MEMOIZE`, `BINPUT`, `LONG_BINPUT` or `PUT`.
     ///
     /// `index` is the number of objects memoized before. `MEMOIZE`, from protocol 4 on, does not write it: the reader
@@ -369,7 +381,7 @@ impl Encoder {
     #[inline]
     pub fn memoize(&mut self, index: usize) -> Result<()> {
         if let Some(referenced) = &mut self.referenced {
-            referenced.note(&self.buffer, self.framing.is_open());
+            referenced.note(self.buffer.len(), self.framing.is_open());
             Ok(())
         } else if self.protocol.has_memoize() {
             self.op(Opcode::Memoize);
@@ -400,7 +412,7 @@ impl Encoder {
         let target = u32::try_from(index).map_err(|_| memo_too_large(Opcode::LongBinGet, index))?;
         self.write(&argument::uint1(Opcode::BinGet, 0));
         if let Some(referenced) = &mut self.referenced {
-            referenced.refer(&self.buffer, self.framing.is_open(), target);
+            referenced.refer(self.buffer.len(), self.framing.is_open(), target);
         }
         Ok(())
     }
@@ -421,7 +433,7 @@ impl Encoder {
 }
 
 /// References to what is not in the pickle.
-impl Encoder {
+impl<B: Buffer> Encoder<B> {
     /// A global by its module and name, on two lines: `GLOBAL`.
     ///
     /// The names are ASCII, or UTF-8 from protocol 3 on, and contain no newline. Protocol 4 has `STACK_GLOBAL` besides,
@@ -456,7 +468,7 @@ impl Encoder {
 }
 
 /// What all of the above append with.
-impl Encoder {
+impl<B: Buffer> Encoder<B> {
     /// Appends bytes that belong in a frame. Called with arrays, whose length the compiler knows.
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
@@ -468,9 +480,7 @@ impl Encoder {
     #[inline]
     fn write_with_data(&mut self, header: &[u8], data: &[u8]) {
         self.framing.enter(&mut self.buffer);
-        self.buffer.reserve(header.len() + data.len());
-        self.buffer.extend_from_slice(header);
-        self.buffer.extend_from_slice(data);
+        self.buffer.extend_from_slices(header, data);
     }
 
     /// Appends an opcode with an argument that ends at a newline.

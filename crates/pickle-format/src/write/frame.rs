@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::argument;
 use crate::opcode::Opcode;
+use crate::write::buffer::Buffer;
 
 /// A frame is closed at the first object that begins when it holds this many bytes, and a payload of this length or
 /// more stands outside frames. The C pickler's `FRAME_SIZE_TARGET`.
@@ -38,7 +39,7 @@ pub(super) enum Framing {
 impl Framing {
     /// Called before anything is appended that belongs in a frame: opens one if one is due.
     #[inline]
-    pub(super) fn enter(&mut self, buffer: &mut Vec<u8>) {
+    pub(super) fn enter(&mut self, buffer: &mut impl Buffer) {
         if matches!(self, Self::Due) {
             self.open(buffer);
         }
@@ -47,16 +48,16 @@ impl Framing {
     /// Out of line: once in 64 KiB.
     #[cold]
     #[inline(never)]
-    fn open(&mut self, buffer: &mut Vec<u8>) {
+    fn open(&mut self, buffer: &mut impl Buffer) {
         *self = Self::Open(buffer.len());
         buffer.extend_from_slice(&argument::uint8(Opcode::Frame, 0));
     }
 
     /// Whether a frame is open that has reached its target size.
     #[inline]
-    pub(super) const fn is_full(self, buffer: &[u8]) -> bool {
+    pub(super) const fn is_full(self, len: usize) -> bool {
         match self {
-            Self::Open(start) => buffer.len() - start >= FRAME_HEADER_SIZE + FRAME_SIZE_TARGET,
+            Self::Open(start) => len - start >= FRAME_HEADER_SIZE + FRAME_SIZE_TARGET,
             Self::Off | Self::Due => false,
         }
     }
@@ -69,16 +70,17 @@ impl Framing {
 
     /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short. Returns
     /// where a frame with a header stands.
-    pub(super) fn close(&mut self, buffer: &mut Vec<u8>) -> Option<Range<usize>> {
+    pub(super) fn close(&mut self, buffer: &mut impl Buffer) -> Option<Range<usize>> {
         let Self::Open(start) = *self else { return None };
         *self = Self::Due;
         let payload = start + FRAME_HEADER_SIZE;
         let size = buffer.len() - payload;
         if size < FRAME_SIZE_MIN {
-            buffer.drain(start..payload);
+            buffer.as_mut_slice().copy_within(payload.., start);
+            buffer.truncate(start + size);
             return None;
         }
-        buffer[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
+        buffer.as_mut_slice()[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
         Some(start..buffer.len())
     }
 }

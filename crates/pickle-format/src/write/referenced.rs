@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::argument;
 use crate::opcode::Opcode;
+use crate::write::buffer::Buffer;
 use crate::write::frame::FRAME_HEADER_SIZE;
 
 /// How long a reference is until it has its number, and in the end if that is less than 256.
@@ -61,18 +62,18 @@ impl Insertion {
 }
 
 impl Referenced {
-    /// The object whose opcodes end at the end of the buffer might be referred to.
+    /// The object whose opcodes end at this offset of the buffer might be referred to.
     #[inline]
-    pub(super) fn note(&mut self, buffer: &[u8], in_frame: bool) {
-        self.places.push(self.position(buffer, in_frame));
+    pub(super) fn note(&mut self, end: usize, in_frame: bool) {
+        self.places.push(self.position(end, in_frame));
     }
 
-    /// The last two bytes of the buffer are a reference to the object that was noted as number `target`.
+    /// The two bytes before this offset are a reference to the object that was noted as number `target`.
     #[inline]
-    pub(super) fn refer(&mut self, buffer: &[u8], in_frame: bool, target: u32) {
+    pub(super) fn refer(&mut self, end: usize, in_frame: bool, target: u32) {
         self.places[target as usize] |= IS_REFERENCED;
         self.any = true;
-        self.ends.push(self.position(buffer, in_frame));
+        self.ends.push(self.position(end, in_frame));
         self.targets.push(target);
     }
 
@@ -88,17 +89,17 @@ impl Referenced {
     }
 
     #[inline]
-    fn position(&self, buffer: &[u8], in_frame: bool) -> u64 {
-        (buffer.len() - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))) as u64
+    fn position(&self, end: usize, in_frame: bool) -> u64 {
+        (end - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))) as u64
     }
 
     /// Makes the pickle what it is to be, and forgets everything.
-    pub(super) fn settle(&mut self, buffer: &mut Vec<u8>) {
+    pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
             let memoized = self.number();
-            let long_references = self.write_short_references(buffer);
+            let long_references = self.write_short_references(buffer.as_mut_slice());
             let insertions = in_order(memoized, long_references);
-            self.write_frame_lengths(buffer, &insertions);
+            self.write_frame_lengths(buffer.as_mut_slice(), &insertions);
             self.insert(buffer, &insertions);
         }
         self.places.clear();
@@ -171,10 +172,11 @@ impl Referenced {
     }
 
     /// Makes room for the insertions, from the last one to the first: each byte moves once.
-    fn insert(&self, buffer: &mut Vec<u8>, insertions: &[Insertion]) {
-        let (mut from, growth) = (buffer.len(), insertions.iter().map(Insertion::growth).sum::<usize>());
-        buffer.resize(from + growth, 0);
+    fn insert(&self, buffer: &mut impl Buffer, insertions: &[Insertion]) {
+        let mut from = buffer.len();
+        buffer.append_zeros(insertions.iter().map(Insertion::growth).sum());
         let mut to = buffer.len();
+        let buffer = buffer.as_mut_slice();
         let mut headers = self.frames.len();
         for insertion in insertions.iter().rev() {
             let position = insertion.position();

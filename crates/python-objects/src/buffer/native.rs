@@ -41,24 +41,21 @@ impl Bytes {
         self.view.readonly()
     }
 
-    /// Appends the bytes to `out`. Takes the thread's attachment as a proof that no other thread runs Python code, except
-    /// on a free-threaded build, where a concurrent writer may tear the copy, as it may with C `pickle`.
-    pub fn append_to(&self, _py: Python<'_>, out: &mut Vec<u8>) {
+    /// Copies the bytes. Takes the thread's attachment as a proof that no other thread runs Python code, except on a
+    /// free-threaded build, where a concurrent writer may tear the copy, as it may with C `pickle`.
+    ///
+    /// # Safety
+    /// At `to` there is room for `len()` bytes, which nobody else refers to.
+    pub(crate) unsafe fn copy_to(&self, _py: Python<'_>, to: *mut u8) {
         let len = self.len();
         if len == 0 {
             // An empty buffer may have a null pointer.
             return;
         }
-        out.reserve(len);
         let source = self.view.buf_ptr().cast::<u8>();
-        let end = out.len();
         // SAFETY: `source` points to `len` initialised bytes (a contiguous view, checked in `of`, which the exporter
-        // keeps in place while the view is held). The spare capacity of `out` holds `len` bytes after `reserve`, and
-        // cannot overlap memory that somebody else exports. No reference to the source is formed, so a writer elsewhere
-        // does not break an aliasing rule.
-        unsafe {
-            std::ptr::copy_nonoverlapping(source, out.as_mut_ptr().add(end), len);
-            out.set_len(end + len);
-        }
+        // keeps in place while the view is held); there is room for them by the condition above. No reference to the
+        // source is formed, so a writer elsewhere does not break an aliasing rule.
+        unsafe { std::ptr::copy_nonoverlapping(source, to, len) };
     }
 }

@@ -1,0 +1,82 @@
+//! What an encoder appends to.
+
+/// Growing memory: a `Vec<u8>`, or whatever the caller wants the pickle to be in.
+pub trait Buffer {
+    /// How many bytes were appended.
+    fn len(&self) -> usize;
+
+    /// Whether nothing was appended.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a byte.
+    fn push(&mut self, byte: u8);
+
+    /// Appends bytes.
+    fn extend_from_slice(&mut self, bytes: &[u8]);
+
+    /// Appends bytes, and others behind them.
+    fn extend_from_slices(&mut self, first: &[u8], second: &[u8]);
+
+    /// Makes room for so many bytes more, or returns false for lack of memory.
+    fn try_reserve(&mut self, additional: usize) -> bool;
+
+    /// Appends so many zeros.
+    fn append_zeros(&mut self, count: usize);
+
+    /// Forgets what is behind the first `len` bytes.
+    fn truncate(&mut self, len: usize);
+
+    /// What was appended.
+    fn as_slice(&self) -> &[u8];
+
+    /// What was appended.
+    fn as_mut_slice(&mut self) -> &mut [u8];
+}
+
+impl Buffer for Vec<u8> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    #[inline]
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
+        self.reserve(first.len() + second.len());
+        self.extend_from_slice(first);
+        self.extend_from_slice(second);
+    }
+
+    fn try_reserve(&mut self, additional: usize) -> bool {
+        self.try_reserve(additional).is_ok()
+    }
+
+    fn append_zeros(&mut self, count: usize) {
+        self.resize(self.len() + count, 0);
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn as_mut_slice(&mut self) -> &mut [u8] {
+        self
+    }
+}

@@ -1,0 +1,89 @@
+//! In memory of Rust's, and copied at the end: PyPy does not write into an object of its own.
+
+use std::marker::PhantomData;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer;
+
+/// Bytes that are appended one after the other, and become a `bytes` object in the end.
+pub struct BytesBuilder<'py> {
+    bytes: Vec<u8>,
+    attached: PhantomData<Python<'py>>,
+}
+
+impl<'py> BytesBuilder<'py> {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(_py: Python<'py>) -> Self {
+        Self { bytes: Vec::with_capacity(1024), attached: PhantomData }
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn finish(self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.bytes))
+    }
+
+    /// How many bytes were appended.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was appended.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// What was appended.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was appended.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Appends a byte.
+    pub fn push(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    /// Appends bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends bytes, and others behind them.
+    pub fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
+        self.bytes.extend_from_slice(first);
+        self.bytes.extend_from_slice(second);
+    }
+
+    /// Appends the bytes of a buffer.
+    pub fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
+        view.append_to(py, &mut self.bytes);
+    }
+
+    /// Makes room, or returns false for lack of memory.
+    pub fn try_reserve(&mut self, additional: usize) -> bool {
+        self.bytes.try_reserve(additional).is_ok()
+    }
+
+    /// Appends zeros.
+    pub fn append_zeros(&mut self, count: usize) {
+        self.bytes.resize(self.bytes.len() + count, 0);
+    }
+
+    /// Forgets what is behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.bytes.truncate(len);
+    }
+}

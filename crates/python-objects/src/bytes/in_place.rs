@@ -1,0 +1,219 @@
+//! In the object itself, which grows. Copied at the end, a large pickle would take twice its memory, and each page of it
+//! would be touched twice.
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::buffer;
+
+/// Up to this length, what is written stands beside the object: most pickles are shorter, and a copy of this length costs
+/// less than making an object and changing its length.
+const BESIDE: usize = 1024;
+
+/// From this size on, memory grows by half and not to the double.
+const MODERATE: usize = 16 << 20;
+
+unsafe extern "C" {
+    // Documented for extensions, and not in `pyo3::ffi`.
+    fn _PyBytes_Resize(bytes: *mut *mut ffi::PyObject, len: ffi::Py_ssize_t) -> std::ffi::c_int;
+}
+
+/// Bytes that are appended one after the other, and become a `bytes` object in the end.
+///
+/// Invariants: `start` points to `capacity` bytes that nobody else reads or writes, of which the first `len` are
+/// initialised; `capacity` is at most `isize::MAX`. If `object` is null the bytes are those of `beside`; else they are the
+/// contents of `object`, a `bytes` of which this is the only reference.
+pub struct BytesBuilder<'py> {
+    start: *mut u8,
+    len: usize,
+    capacity: usize,
+    object: *mut ffi::PyObject,
+    beside: Box<[MaybeUninit<u8>]>,
+    attached: PhantomData<Python<'py>>,
+}
+
+impl<'py> BytesBuilder<'py> {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(_py: Python<'py>) -> Self {
+        let mut beside = Box::new_uninit_slice(BESIDE);
+        let start = beside.as_mut_ptr().cast();
+        Self { start, len: 0, capacity: BESIDE, object: std::ptr::null_mut(), beside, attached: PhantomData }
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn finish(mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        if self.object.is_null() {
+            return Ok(PyBytes::new(py, self.as_slice()));
+        }
+        let mut object = std::mem::replace(&mut self.object, std::ptr::null_mut());
+        // SAFETY: `object` is a `bytes` with one reference, which is given up to the call; `len` is at most its length. It
+        // comes back, perhaps elsewhere, or is null and an exception is set.
+        let object = unsafe {
+            _PyBytes_Resize(&raw mut object, self.len.cast_signed());
+            Bound::from_owned_ptr_or_err(py, object)
+        }?;
+        Ok(object.cast_into()?)
+    }
+
+    /// What was appended.
+    #[inline]
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: the first `len` bytes are initialised, and only changed through `self`.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+
+    /// What was appended.
+    #[inline]
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: the first `len` bytes are initialised, and only changed through `self`.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+
+    /// How many bytes were appended.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was appended.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a byte.
+    #[inline]
+    pub fn push(&mut self, byte: u8) {
+        self.extend_from_slice(&[byte]);
+    }
+
+    /// Appends bytes.
+    #[inline]
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        // SAFETY: there is room.
+        unsafe { self.append(bytes) };
+    }
+
+    /// Appends bytes, and others behind them.
+    #[inline]
+    pub fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
+        self.reserve(first.len() + second.len());
+        // SAFETY: there is room for both.
+        unsafe {
+            self.append(first);
+            self.append(second);
+        }
+    }
+
+    /// Appends the bytes of a buffer.
+    pub fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
+        self.reserve(view.len());
+        // SAFETY: there is room for the view's bytes behind those that were appended, and no export of an object is there.
+        unsafe { view.copy_to(py, self.start.add(self.len)) };
+        self.len += view.len();
+    }
+
+    /// Appends zeros.
+    pub fn append_zeros(&mut self, count: usize) {
+        self.reserve(count);
+        // SAFETY: there is room.
+        unsafe { self.start.add(self.len).write_bytes(0, count) };
+        self.len += count;
+    }
+
+    /// Forgets what is behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Makes room, or returns false for lack of memory. Nothing that was appended is there any more then.
+    #[inline]
+    pub fn try_reserve(&mut self, additional: usize) -> bool {
+        additional <= self.capacity - self.len || self.grow(additional)
+    }
+
+    /// Makes room.
+    ///
+    /// # Panics
+    /// For lack of memory.
+    #[inline]
+    fn reserve(&mut self, additional: usize) {
+        assert!(self.try_reserve(additional), "out of memory");
+    }
+
+    /// # Safety
+    /// There is room for the bytes.
+    #[inline]
+    unsafe fn append(&mut self, bytes: &[u8]) {
+        // SAFETY: by the condition above; nobody else has a reference to what is behind the first `len` bytes.
+        unsafe { self.start.add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        self.len += bytes.len();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, additional: usize) -> bool {
+        let factor_of_growth = if self.capacity < MODERATE { self.capacity } else { self.capacity / 2 };
+        let Some(needed) = self.len.checked_add(additional) else { return false };
+        let Ok(capacity) = isize::try_from(needed.max(self.capacity + factor_of_growth)) else { return false };
+        // SAFETY: attached to the interpreter. A new `bytes` is not initialised, has one reference, and is nobody else's
+        // until `finish`. `_PyBytes_Resize` takes the one reference there is and gives another, or null.
+        unsafe {
+            if self.object.is_null() {
+                let object = ffi::PyBytes_FromStringAndSize(std::ptr::null(), capacity);
+                if !object.is_null() {
+                    ffi::PyBytes_AsString(object).cast::<u8>().copy_from_nonoverlapping(self.start, self.len);
+                }
+                self.object = object;
+            } else {
+                _PyBytes_Resize(&raw mut self.object, capacity);
+            }
+            if self.object.is_null() {
+                ffi::PyErr_Clear();
+                (self.start, self.len, self.capacity) = (self.beside.as_mut_ptr().cast(), 0, BESIDE);
+                return false;
+            }
+            self.start = ffi::PyBytes_AsString(self.object).cast();
+        }
+        self.capacity = capacity.cast_unsigned();
+        advise_large_pages(self.start, self.capacity);
+        true
+    }
+}
+
+impl Drop for BytesBuilder<'_> {
+    fn drop(&mut self) {
+        // SAFETY: attached to the interpreter; the reference is the one there is, or null.
+        unsafe { ffi::Py_XDECREF(self.object) };
+    }
+}
+
+/// Asks for large pages. A fault for each page of 4 KiB takes longer than writing it.
+#[cfg(target_os = "linux")]
+fn advise_large_pages(start: *mut u8, len: usize) {
+    /// From this size on it pays.
+    const LARGE: usize = 4 << 20;
+    const PAGE: usize = 4096;
+
+    if len >= LARGE {
+        let before = start.addr() % PAGE;
+        // SAFETY: advice about memory that is ours from `start` on, and that the allocator has in the page before it; it
+        // changes no contents. A refusal changes nothing.
+        unsafe { libc::madvise(start.sub(before).cast(), len, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_large_pages(_start: *mut u8, _len: usize) {}
