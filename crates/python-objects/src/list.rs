@@ -51,7 +51,11 @@ impl<'py> ListCursor<'py> {
         if self.index >= list.len() {
             return None;
         }
+        #[cfg(not(any(Py_GIL_DISABLED, PyPy)))]
+        // SAFETY: the index was compared with the list's length, and with the global lock held nobody makes it shorter.
+        let item = unsafe { list.get_item_unchecked(self.index) };
         // The list may have become shorter just now, in another thread; then it ends here.
+        #[cfg(any(Py_GIL_DISABLED, PyPy))]
         let item = list.get_item(self.index).ok()?;
         self.index += 1;
         Some(item)

@@ -1,5 +1,7 @@
 //! Strings as the UTF-8 that goes into a pickle.
 
+#[cfg(not(any(PyPy, Py_3_14)))]
+use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -27,6 +29,17 @@ impl Utf8<'_, '_> {
 /// `text` as UTF-8. Lone surrogates, which Python allows and UTF-8 does not, pass as three bytes each.
 #[inline]
 pub fn utf8<'a, 'py>(text: &'a Bound<'py, PyString>) -> PyResult<Utf8<'a, 'py>> {
+    #[cfg(not(any(PyPy, Py_3_14)))]
+    // SAFETY: a live `str`, which does not change. If it is compact and ASCII, its characters stand behind its header, one
+    // byte each.
+    unsafe {
+        let object = text.as_ptr();
+        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
+            let len = ffi::PyUnicode_GET_LENGTH(object).cast_unsigned();
+            let ascii = std::slice::from_raw_parts(ffi::PyUnicode_1BYTE_DATA(object), len);
+            return Ok(Utf8::Borrowed(std::str::from_utf8_unchecked(ascii)));
+        }
+    }
     match text.to_str() {
         Ok(text) => Ok(Utf8::Borrowed(text)),
         Err(_) => surrogate_pass(text).map(Utf8::SurrogatePass),

@@ -36,12 +36,9 @@ use crate::reduce::singleton::singleton_reduction;
 use crate::reduce::{by_base, class, descriptor, function, module};
 use crate::runtime::Runtime;
 
-/// How many objects are saved between two looks for a signal, such as Ctrl-C. A power of two; some tenths of a millisecond.
-const SIGNAL_INTERVAL: u32 = 1 << 14;
-
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
 /// reducers call `dumps` again and again.
-const INLINE_LEVELS: usize = 8;
+const INLINE_LEVELS: usize = 16;
 
 /// The settings of one dump.
 #[derive(Clone, Copy)]
@@ -74,8 +71,10 @@ pub(super) struct Engine<'py, 's> {
     pub(super) canonical: Canonical<'py>,
     /// Whether what may be left out can be pickled.
     probe: Probe,
-    /// Counts the objects, to look for signals now and then.
-    saved: u32,
+    /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
+    attention_above: usize,
+    /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
+    looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
@@ -88,8 +87,8 @@ pub(super) struct Engine<'py, 's> {
     unwinding: Vec<Frame<'py>>,
     pub(super) optimism: Optimism,
     pub(super) strategies: Strategies<'py>,
-    /// Above this length the buffer is handed to the file even without frames.
-    flush_above: usize,
+    /// Whether the buffer is handed to the file though there are no frames.
+    streams_without_frames: bool,
 }
 
 /// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
@@ -274,6 +273,7 @@ impl<'py, 's> Engine<'py, 's> {
     ) -> Self {
         let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
         encoder.set_binary(settings.binary);
+        let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {
             py,
@@ -288,7 +288,8 @@ impl<'py, 's> Engine<'py, 's> {
             version_is_told: false,
             canonical: Canonical::default(),
             probe: Probe::default(),
-            saved: 0,
+            attention_above: 0,
+            looks_at_atoms,
             calls: CallsOfPython(0),
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
@@ -297,7 +298,7 @@ impl<'py, 's> Engine<'py, 's> {
             unwinding: Vec::new(),
             optimism: Optimism::none(),
             strategies: Strategies::new(true),
-            flush_above: if streams_without_frames { pickle_format::FRAME_SIZE_TARGET } else { usize::MAX },
+            streams_without_frames,
         }
     }
 
@@ -322,6 +323,7 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
         self.version_is_told = false;
+        self.attention_above = 0;
         self.encoder.start();
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
@@ -371,6 +373,7 @@ impl<'py, 's> Engine<'py, 's> {
                     result = innermost.resume(self);
                     if let Ok(Saved::Done) = result
                         && let Some(done) = suspended.pop()
+                        && self.settings.fast
                     {
                         self.left(done.object());
                     }
@@ -385,7 +388,9 @@ impl<'py, 's> Engine<'py, 's> {
     /// all are moved to the stack of [`Engine::run`]: the price of a level is paid by the few that are that deep.
     #[inline]
     pub(super) fn enter<F: Suspendable<'py>>(&mut self, mut frame: F) -> PyResult<Saved> {
-        self.entered(frame.object())?;
+        if self.settings.fast {
+            self.entered(frame.object())?;
+        }
         let result = if self.inline_levels < INLINE_LEVELS {
             self.inline_levels += 1;
             let result = frame.resume(self);
@@ -395,18 +400,24 @@ impl<'py, 's> Engine<'py, 's> {
             Ok(Saved::Suspended)
         };
         match result {
-            Ok(Saved::Done) => self.left(frame.object()),
+            Ok(Saved::Done) if self.settings.fast => self.left(frame.object()),
+            Ok(Saved::Done) => {}
             // After an error, the frames are the way to it.
             Ok(Saved::Suspended) | Err(_) => self.unwinding.push(frame.into()),
         }
         result
     }
 
+    /// For a part that was begun without a frame and cannot be ended now: what is to be resumed.
+    #[cold]
+    pub(super) fn suspend<F: Suspendable<'py>>(&mut self, frame: F) {
+        self.unwinding.push(frame.into());
+    }
+
     /// In fast mode, refuses an object whose frame is already on the stack: it would be written for ever.
-    #[inline]
+    #[cold]
     fn entered(&mut self, container: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
-        if self.settings.fast
-            && let Some(obj) = container
+        if let Some(obj) = container
             && !self.in_progress.insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
@@ -418,25 +429,49 @@ impl<'py, 's> Engine<'py, 's> {
         Ok(())
     }
 
-    #[inline]
     fn left(&mut self, container: Option<&Bound<'py, PyAny>>) {
-        if self.settings.fast
-            && let Some(obj) = container
-        {
+        if let Some(obj) = container {
             self.in_progress.remove(&identity::of(obj));
         }
     }
 
-    /// Saves `obj`, or begins to.
-    #[inline]
+    /// Saves `obj`, or begins to. The order of decisions is the C pickler's.
+    ///
+    /// Inlined into the loops of the containers, as far as atoms go.
+    #[inline(always)]
     pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
-        if self.encoder.boundary() || self.encoder.len() > self.flush_above {
+        if self.encoder.len() >= self.attention_above {
+            self.attend()?;
+        }
+        if self.looks_at_atoms {
+            return self.save_looked_at(obj);
+        }
+        match Kind::of(obj) {
+            Kind::Int => self.save_int(obj),
+            Kind::Float => self.save_float(obj),
+            kind => self.save_of_kind(obj, kind),
+        }
+    }
+
+    /// Ends a frame that is full and hands it to the file; looks for signals.
+    #[cold]
+    #[inline(never)]
+    fn attend(&mut self) -> PyResult<()> {
+        let is_long = || self.encoder.len() >= pickle_format::FRAME_SIZE_TARGET;
+        if self.streams_without_frames && is_long() || self.encoder.boundary() {
             self.output.flush(self.py, &mut self.encoder)?;
         }
-        self.saved = self.saved.wrapping_add(1);
-        if self.saved.is_multiple_of(SIGNAL_INTERVAL) {
-            self.py.check_signals()?;
-        }
+        self.watch_buffer();
+        self.py.check_signals()
+    }
+
+    /// To be called when the buffer was emptied.
+    pub(super) fn watch_buffer(&mut self) {
+        self.attention_above = self.encoder.next_boundary();
+    }
+
+    #[inline(never)]
+    fn save_looked_at(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.hooks.persistent_id.is_some()
             && let Some(saved) = self.save_persistent_id(obj)?
         {
@@ -445,9 +480,20 @@ impl<'py, 's> Engine<'py, 's> {
         self.save_object(obj)
     }
 
-    /// Saves `obj` without asking `persistent_id`. The order of decisions is the C pickler's.
+    /// Saves `obj` without asking `persistent_id`.
     pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let kind = Kind::of(obj);
+        if kind == Kind::Str && self.is_deterministic() {
+            let first = self.canonical_string(obj)?;
+            return match self.memo.get(&first) {
+                Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
+                None => self.save_str(&first, Shared::Maybe),
+            };
+        }
+        self.save_of_kind(obj, kind)
+    }
+
+    fn save_of_kind(&mut self, obj: &Bound<'py, PyAny>, kind: Kind) -> PyResult<Saved> {
         // Atoms are not in the memo.
         match kind {
             Kind::None => {
@@ -457,13 +503,6 @@ impl<'py, 's> Engine<'py, 's> {
             Kind::Bool => return self.save_bool(obj),
             Kind::Int => return self.save_int(obj),
             Kind::Float => return self.save_float(obj),
-            Kind::Str if self.is_deterministic() => {
-                let first = self.canonical_string(obj)?;
-                return match self.memo.get(&first) {
-                    Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
-                    None => self.save_str(&first, Shared::Maybe),
-                };
-            }
             _ => {}
         }
         let shared = self.optimism.is_shared(obj);

@@ -173,6 +173,7 @@ impl<'py> Engine<'py, '_> {
     fn stream(&mut self, payload: Payload, len: usize, source: &Bound<'py, PyAny>) -> PyResult<()> {
         self.encoder.payload_header(payload, len as u64).map_err(|error| self.refused(error))?;
         self.output.flush(self.py, &mut self.encoder)?;
+        self.watch_buffer();
         if let Output::File(write) = &self.output {
             write.call1((source,))?;
         }

@@ -119,6 +119,15 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
 
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
+            if let Batch::Open(count) = &mut self.batch {
+                // Most items of long lists.
+                while *count < BATCH_SIZE
+                    && let Some(item) = self.cursor.next(&self.list, engine.calls == self.calls)
+                {
+                    *count += 1;
+                    save_part!(engine, &item);
+                }
+            }
             if let Batch::Open(BATCH_SIZE) = self.batch {
                 engine.encoder.op(Opcode::Appends);
                 self.batch = Batch::Closed;

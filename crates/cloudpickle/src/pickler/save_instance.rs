@@ -5,7 +5,7 @@ use std::rc::Rc;
 use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 use super::engine::{Engine, Saved, Suspendable, save_part};
 use super::optimism::Shared;
@@ -44,6 +44,11 @@ enum Stage {
 }
 
 impl<'py> InstanceFrame<'py> {
+    fn new(obj: &Bound<'py, PyAny>, class: &Rc<Ordinary<'py>>, shared: Shared, next: Stage) -> Self {
+        let (obj, class) = (obj.clone(), class.clone());
+        Self { obj, class, shared, next, slots: Vec::new(), name: None, filled: 0 }
+    }
+
     pub(super) fn obj(&self) -> &Bound<'py, PyAny> {
         &self.obj
     }
@@ -154,8 +159,11 @@ impl<'py> Suspendable<'py> for InstanceFrame<'py> {
 
 /// The `__dict__`, if it is a state.
 fn state_dict<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let dict = instance::dict_of(obj)?;
-    Ok(dict.filter(|dict| EMPTY_DICT_IS_STATE || !dict.is_empty()).map(Bound::into_any))
+    Ok(instance::dict_of(obj)?.filter(is_state).map(Bound::into_any))
+}
+
+fn is_state(dict: &Bound<'_, PyDict>) -> bool {
+    EMPTY_DICT_IS_STATE || !dict.is_empty()
 }
 
 impl<'py> Engine<'py, '_> {
@@ -166,21 +174,48 @@ impl<'py> Engine<'py, '_> {
         class: &Rc<Ordinary<'py>>,
         shared: Shared,
     ) -> PyResult<Option<Saved>> {
-        if class.has_dict && reduces_itself(obj)? {
+        let dict = if class.has_dict { instance::dict_of(obj)? } else { None };
+        if let Some(dict) = &dict
+            && reduces_itself(dict)?
+        {
             return Ok(None);
         }
+        if class.slots.is_empty()
+            && let Some(dict) = dict.filter(|dict| is_state(dict))
+            && let Some(index) = self.memo_get(class.class.as_any())
+        {
+            self.memo_fetch(index)?;
+            return self.save_simple_instance(obj, class, &dict, shared).map(Some);
+        }
         self.begin_making(obj, shared)?;
-        let (obj, class) = (obj.clone(), class.clone());
-        let frame =
-            InstanceFrame { obj, class, shared, next: Stage::Class, slots: Vec::new(), name: None, filled: 0 };
-        self.enter(frame).map(Some)
+        self.enter(InstanceFrame::new(obj, class, shared, Stage::Class)).map(Some)
+    }
+
+    /// All that follows the class, for most instances: there is no frame unless a part of the state is suspended.
+    fn save_simple_instance(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        class: &Rc<Ordinary<'py>>,
+        dict: &Bound<'py, PyDict>,
+        shared: Shared,
+    ) -> PyResult<Saved> {
+        self.encoder.op(Opcode::EmptyTuple);
+        self.encoder.op(Opcode::NewObj);
+        self.memo_put_if(obj, shared)?;
+        let result = self.save(dict.as_any());
+        match result {
+            Ok(Saved::Done) => self.encoder.op(Opcode::Build),
+            Ok(Saved::Suspended) | Err(_) => {
+                self.suspend(InstanceFrame::new(obj, class, shared, Stage::Build));
+            }
+        }
+        result
     }
 }
 
 /// Whether one of the methods that `pickle` looks for stands in the `__dict__`.
-fn reduces_itself(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let py = obj.py();
-    let Some(dict) = instance::dict_of(obj)? else { return Ok(false) };
+fn reduces_itself(dict: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let py = dict.py();
     for name in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__getstate__")] {
         if dict.contains(name)? {
             return Ok(true);

@@ -8,7 +8,7 @@ use crate::error::{Counted, FormatError, Result};
 use crate::opcode::Opcode;
 use crate::protocol::Protocol;
 use crate::write::buffer::Buffer;
-use crate::write::frame::{FRAME_HEADER_SIZE, Framing, is_large};
+use crate::write::frame::{FRAME_HEADER_SIZE, FRAME_SIZE_TARGET, Framing, is_large};
 use crate::write::referenced::Referenced;
 
 /// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
@@ -144,6 +144,12 @@ impl<B: Buffer> Encoder<B> {
             self.close_frame();
         }
         full
+    }
+
+    /// How many bytes will be buffered when [`boundary`](Self::boundary) may say so, if no large payload comes before.
+    #[must_use]
+    pub fn next_boundary(&self) -> usize {
+        self.framing.start_of_frame().unwrap_or(self.buffer.len()) + FRAME_HEADER_SIZE + FRAME_SIZE_TARGET
     }
 
     /// What is buffered: all that was written since the buffer was last taken or cleared.

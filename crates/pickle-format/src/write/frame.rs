@@ -68,6 +68,14 @@ impl Framing {
         matches!(self, Self::Open(_))
     }
 
+    /// Where the frame that is being written begins.
+    pub(super) const fn start_of_frame(self) -> Option<usize> {
+        match self {
+            Self::Open(start) => Some(start),
+            Self::Off | Self::Due => None,
+        }
+    }
+
     /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short. Returns
     /// where a frame with a header stands.
     pub(super) fn close(&mut self, buffer: &mut impl Buffer) -> Option<Range<usize>> {
