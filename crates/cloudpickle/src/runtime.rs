@@ -233,6 +233,8 @@ pub(crate) struct State {
     pub(crate) deterministic_by_default: bool,
     /// The running Python, as pickles name it that hold code for it: `CPython 3.11`.
     pub(crate) python_version: Py<PyString>,
+    /// The code of `__getnewargs__`, which all classes share that `collections.namedtuple` makes.
+    pub(crate) getnewargs_of_named_tuples: Py<PyAny>,
     /// The opcodes that name globals.
     pub(crate) global_opcodes: GlobalOpcodes,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
@@ -276,6 +278,12 @@ impl State {
                 .call_method1("get", ("CLOUDPICKLE_DETERMINISTIC",))?
                 .eq("1")?,
             python_version: python_version(py)?.unbind(),
+            getnewargs_of_named_tuples: py
+                .import("functools")?
+                .getattr("_CacheInfo")?
+                .getattr("__getnewargs__")?
+                .getattr("__code__")?
+                .unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
             deep_recursion_error: deep_recursion_error(py)?,
         })

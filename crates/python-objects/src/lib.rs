@@ -14,6 +14,7 @@
 pub mod buffer;
 pub mod bytes;
 pub mod compat;
+pub mod datetime;
 pub mod dict;
 pub mod existence;
 pub mod identity;
@@ -22,6 +23,7 @@ pub mod int;
 pub mod interpreter;
 pub mod kind;
 pub mod list;
+pub mod ndarray;
 pub mod reference_count;
 pub mod set;
 pub mod text;

@@ -25,8 +25,9 @@ use super::path::Hop;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
+use super::save_named_tuple::NamedTupleFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
-use super::strategy::Strategies;
+use super::strategy::{Natively, Strategies};
 use super::trail;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, WantedIds};
@@ -134,6 +135,7 @@ pub(super) enum Frame<'py> {
     FrozenSet(FrozenSetFrame<'py>),
     Global(Box<GlobalFrame<'py>>),
     Instance(Box<InstanceFrame<'py>>),
+    NamedTuple(NamedTupleFrame<'py>),
     Reduction(Box<ReductionFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
@@ -150,6 +152,7 @@ impl<'py> Frame<'py> {
             Frame::FrozenSet(frame) => frame.resume(engine),
             Frame::Global(frame) => frame.resume(engine),
             Frame::Instance(frame) => frame.resume(engine),
+            Frame::NamedTuple(frame) => frame.resume(engine),
             Frame::Reduction(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
@@ -165,6 +168,7 @@ impl<'py> Frame<'py> {
             Frame::Set(frame) => frame.object(),
             Frame::FrozenSet(frame) => frame.object(),
             Frame::Instance(_)
+            | Frame::NamedTuple(_)
             | Frame::Reduction(_)
             | Frame::Global(_)
             | Frame::Items(_)
@@ -192,6 +196,7 @@ frames! {
     FrozenSet(FrozenSetFrame) std::convert::identity;
     Global(GlobalFrame) Box::new;
     Instance(InstanceFrame) Box::new;
+    NamedTuple(NamedTupleFrame) std::convert::identity;
     Reduction(ReductionFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
@@ -207,7 +212,7 @@ impl<'py> Frame<'py> {
             Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
             Frame::Items(frame) => frame.hop(),
             Frame::PersistentId(_) => Some(Hop::PersistentId),
-            Frame::Global(_) | Frame::Instance(_) | Frame::Reduction(_) => None,
+            Frame::Global(_) | Frame::Instance(_) | Frame::NamedTuple(_) | Frame::Reduction(_) => None,
         }
     }
 }
@@ -223,6 +228,7 @@ impl Frame<'_> {
             Frame::Set(_) => vec!["set element".to_owned()],
             Frame::FrozenSet(_) => vec!["frozenset element".to_owned()],
             Frame::Instance(frame) => frame.in_progress(),
+            Frame::NamedTuple(frame) => frame.in_progress(),
             Frame::Reduction(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
@@ -447,6 +453,16 @@ impl<'py, 's> Engine<'py, 's> {
             return self.save_looked_at(obj);
         }
         match Kind::of(obj) {
+            Kind::Str => {
+                let shared = self.optimism.is_shared(obj);
+                if shared == Shared::Maybe
+                    && let Some(index) = self.memo.get(obj)
+                {
+                    self.memo_fetch(index)?;
+                    return Ok(Saved::Done);
+                }
+                self.save_str(obj, shared)
+            }
             Kind::Int => self.save_int(obj),
             Kind::Float => self.save_float(obj),
             kind => self.save_of_kind(obj, kind),
@@ -528,10 +544,13 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// An object without opcodes of its own: who reduces it?
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
-        if let ReducerOverride::Native = self.hooks.reducer_override
-            && let Some(saved) = self.save_natively(obj, shared)?
-        {
-            return Ok(saved);
+        let mut is_harmless = false;
+        if let ReducerOverride::Native = self.hooks.reducer_override {
+            match self.save_natively(obj, shared)? {
+                Natively::Done(saved) => return Ok(saved),
+                Natively::Reduce => is_harmless = true,
+                Natively::Ask => {}
+            }
         }
         let py = self.py;
         if self.settings.ids == Ids::OfContents {
@@ -541,7 +560,7 @@ impl<'py, 's> Engine<'py, 's> {
             ReducerOverride::Native => None,
             ReducerOverride::Method(method) => Some(method.clone()),
         };
-        if may_run_code_of_others(obj) || reducer_override.is_some() {
+        if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
             self.before_code_of_others()?;
         } else {
             self.calls.another();
@@ -557,7 +576,7 @@ impl<'py, 's> Engine<'py, 's> {
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
                 }
-                if let Some(saved) = self.save_natively(obj, shared)? {
+                if let Natively::Done(saved) = self.save_natively(obj, shared)? {
                     return Ok(saved);
                 }
             }

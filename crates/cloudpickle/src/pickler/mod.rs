@@ -7,7 +7,8 @@
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
-//! - [`strategy`]: which objects are written without asking them; [`save_instance`]: how.
+//! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
+//!   [`save_named_tuple`], [`save_value`], [`save_array`].
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
@@ -29,8 +30,12 @@ pub(crate) mod python_api;
 mod save_atom;
 mod save_container;
 mod save_global;
+mod known_types;
+mod save_array;
 mod save_instance;
+mod save_named_tuple;
 mod save_reduce;
+mod save_value;
 mod strategy;
 mod trail;
 

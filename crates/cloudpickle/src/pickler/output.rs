@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use python_objects::buffer;
 use python_objects::bytes::BytesBuilder;
+use python_objects::ndarray::PlainArray;
 
 /// The destination of a dump.
 pub(super) enum Output<'py> {
@@ -41,6 +42,11 @@ impl<'py> Written<'py> {
         self.0.finish(py)
     }
 
+    /// Appends the bytes of an array.
+    pub(super) fn extend_from_array(&mut self, array: &PlainArray<'_, 'py>) {
+        self.0.extend_from_array(array);
+    }
+
     /// Appends the bytes of a buffer.
     pub(super) fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
         self.0.extend_from_buffer(py, view);
@@ -66,6 +72,11 @@ impl Buffer for Written<'_> {
     #[inline]
     fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
         self.0.extend_from_slices(first, second);
+    }
+
+    #[inline]
+    fn extend_from_word(&mut self, word: u64, len: usize) {
+        self.0.extend_from_word(word, len);
     }
 
     fn try_reserve(&mut self, additional: usize) -> bool {

@@ -12,6 +12,7 @@ use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyTuple, PyTyp
 use python_objects::compat::code::FIELDS;
 
 use super::engine::Frame;
+use super::save_named_tuple::NamedTupleFrame;
 use super::save_reduce::Part;
 use crate::reduce::reduction::type_name;
 use crate::runtime::Runtime;
@@ -87,6 +88,9 @@ fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
             stages.push(Stage { subject: Some(frame.obj.clone()), part: frame.saving, hops: Vec::new() });
         } else if let Frame::Instance(frame) = frame {
             let (subject, part) = (Some(frame.obj().clone()), Some(frame.saving()));
+            stages.push(Stage { subject, part, hops: frame.hops() });
+        } else if let Frame::NamedTuple(frame) = frame {
+            let (subject, part) = (Some(frame.obj().clone()), Some(NamedTupleFrame::saving()));
             stages.push(Stage { subject, part, hops: frame.hops() });
         } else if let Some(hop) = frame.hop() {
             if stages.is_empty() {

@@ -18,7 +18,7 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let number = obj.cast::<PyInt>()?;
         match int::as_i64(number) {
@@ -40,7 +40,7 @@ impl<'py> Engine<'py, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn save_float(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.settings.binary {
             self.encoder.float(obj.cast::<PyFloat>()?.value());
@@ -50,7 +50,7 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
-    #[inline]
+    #[inline(never)]
     pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let string = obj.cast::<PyString>()?;
         if self.settings.binary {
@@ -121,7 +121,9 @@ impl<'py> Engine<'py, '_> {
             let message = "PickleBuffer can only be pickled with protocol >= 5".into();
             return Err(self.runtime.pickling_error(py, message));
         }
-        self.before_code_of_others()?;
+        if self.hooks.buffer_callback.is_some() {
+            self.before_code_of_others()?;
+        }
         let runtime = self.runtime;
         let refused = |error: PyErr| {
             if error.is_instance_of::<PyBufferError>(py) {

@@ -8,11 +8,14 @@ use std::rc::Rc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyType};
+use python_objects::datetime::DateTimeType;
 use python_objects::identity;
 use python_objects::instance::{self, TYPES_ARE_OPEN};
+use python_objects::ndarray::PlainArrays;
 
 use super::engine::{CallsOfPython, Engine, Saved};
 use super::hooks::DispatchTable;
+use super::known_types;
 use super::optimism::Shared;
 use super::save_container::BATCH_SIZE;
 use crate::runtime::Runtime;
@@ -22,7 +25,23 @@ use crate::runtime::Runtime;
 enum Strategy<'py> {
     /// By a reduction: they are asked for it.
     Reduction,
+    /// By a reduction that is known to run no code of others.
+    KnownReduction,
     Ordinary(Rc<Ordinary<'py>>),
+    NamedTuple,
+    DateTime(Rc<DateTimeType>),
+    Decimal,
+    Array,
+}
+
+/// What became of an object that may be written natively.
+pub(super) enum Natively {
+    /// It is written.
+    Done(Saved),
+    /// It is to be reduced, which runs no code of others.
+    Reduce,
+    /// It is to be asked how it is reduced.
+    Ask,
 }
 
 /// A class that leaves reducing to `object`.
@@ -43,26 +62,39 @@ pub(super) struct Strategies<'py> {
     by_type: HashMap<usize, (Bound<'py, PyType>, Strategy<'py>)>,
     /// The one that was asked for last: many objects of one type follow each other.
     last: Option<(usize, Strategy<'py>)>,
+    /// The arrays of the numpy that is loaded, if one was met.
+    pub(super) arrays: Option<PlainArrays<'py>>,
 }
 
 impl<'py> Strategies<'py> {
     pub(super) fn new(in_use: bool) -> Self {
         let in_use = in_use && TYPES_ARE_OPEN;
-        Self { in_use, calls: CallsOfPython::default(), by_type: HashMap::new(), last: None }
+        Self { in_use, calls: CallsOfPython::default(), by_type: HashMap::new(), last: None, arrays: None }
     }
 }
 
 impl<'py> Engine<'py, '_> {
-    /// Writes `obj` natively, or returns `None`.
-    #[inline]
-    pub(super) fn save_natively(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
+    /// Writes `obj` natively, if that can be done.
+    ///
+    /// What is made by calls of a class refers to that class: the first instance in a pickle is reduced as usual, which
+    /// writes the class, and the others follow here.
+    pub(super) fn save_natively(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Natively> {
         if !self.strategies.in_use {
-            return Ok(None);
+            return Ok(Natively::Ask);
         }
-        match self.strategy_of(obj)? {
-            Strategy::Reduction => Ok(None),
-            Strategy::Ordinary(class) => self.save_instance(obj, &class, shared),
-        }
+        let saved = match self.strategy_of(obj)? {
+            Strategy::Reduction => return Ok(Natively::Ask),
+            Strategy::KnownReduction => return Ok(Natively::Reduce),
+            Strategy::Ordinary(class) => match self.save_instance(obj, &class, shared)? {
+                Some(saved) => return Ok(Natively::Done(saved)),
+                None => return Ok(Natively::Ask),
+            },
+            Strategy::NamedTuple => self.save_named_tuple(obj, shared)?,
+            Strategy::DateTime(ty) => self.save_datetime(obj, &ty, shared)?,
+            Strategy::Decimal => self.save_decimal(obj, shared)?,
+            Strategy::Array => self.save_array(obj, shared)?,
+        };
+        Ok(saved.map_or(Natively::Reduce, Natively::Done))
     }
 
     #[inline]
@@ -83,7 +115,7 @@ impl<'py> Engine<'py, '_> {
             Some((_, strategy)) => strategy.clone(),
             None => {
                 let ty = obj.get_type();
-                let strategy = self.decide(&ty)?;
+                let strategy = self.decide(obj, &ty)?;
                 self.strategies.by_type.insert(identity::of(&ty), (ty, strategy.clone()));
                 strategy
             }
@@ -92,7 +124,7 @@ impl<'py> Engine<'py, '_> {
         Ok(strategy)
     }
 
-    fn decide(&self, ty: &Bound<'py, PyType>) -> PyResult<Strategy<'py>> {
+    fn decide(&mut self, obj: &Bound<'py, PyAny>, ty: &Bound<'py, PyType>) -> PyResult<Strategy<'py>> {
         // The hook is asked about the parts of a reduction, which are not made here; a table may be code of others.
         if self.hooks.persistent_id.is_some()
             || !matches!(self.hooks.dispatch_table, DispatchTable::Default)
@@ -102,33 +134,47 @@ impl<'py> Engine<'py, '_> {
         }
         let runtime = self.runtime;
         let metaclass = ty.get_type();
-        if !metaclass.is(&runtime.type_type) && !metaclass.is(&runtime.abc_meta) {
+        let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);
+        if !is_plain && !metaclass.is(&runtime.enum_meta) && !known_types::is_of_numpy(ty)? {
             return Ok(Strategy::Reduction);
         }
         if self.hooks.reducer_for(ty)?.is_some() {
             return Ok(Strategy::Reduction);
         }
-        Ok(match self.ordinary(ty)? {
-            Some(class) => Strategy::Ordinary(Rc::new(class)),
-            None => Strategy::Reduction,
-        })
+        if is_plain && let Some(class) = self.ordinary(ty)? {
+            return Ok(Strategy::Ordinary(Rc::new(class)));
+        }
+        // From here on, for protocols in which all opcodes are to be had that such objects need.
+        if !self.settings.protocol.has_frames() {
+            return Ok(Strategy::Reduction);
+        }
+        if is_plain && known_types::is_named_tuple(ty)? {
+            return Ok(Strategy::NamedTuple);
+        }
+        if let Some(ty) = DateTimeType::of(ty)? {
+            return Ok(Strategy::DateTime(Rc::new(ty)));
+        }
+        if known_types::is_decimal(ty)? {
+            return Ok(Strategy::Decimal);
+        }
+        if self.settings.protocol.has_buffers()
+            && self.hooks.buffer_callback.is_none()
+            && let Some(arrays) = PlainArrays::like(obj)?
+        {
+            self.strategies.arrays = Some(arrays);
+            return Ok(Strategy::Array);
+        }
+        Ok(if known_types::reduces_harmlessly(ty)? { Strategy::KnownReduction } else { Strategy::Reduction })
     }
 
     /// What is to be known of a class that leaves reducing to `object`.
     fn ordinary(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Ordinary<'py>>> {
         let py = self.py;
-        let object = py.get_type::<PyAny>();
         if !instance::has_plain_attributes(ty) {
             return Ok(None);
         }
-        for name in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__getstate__")] {
-            let same = match (ty.getattr_opt(name)?, object.getattr_opt(name)?) {
-                (Some(own), Some(default)) => own.is(&default),
-                (own, default) => own.is_none() && default.is_none(),
-            };
-            if !same {
-                return Ok(None);
-            }
+        if !known_types::leaves_reducing_to_object(ty)? {
+            return Ok(None);
         }
         for name in [intern!(py, "__getnewargs_ex__"), intern!(py, "__getnewargs__")] {
             if ty.hasattr(name)? {

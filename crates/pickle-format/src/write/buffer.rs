@@ -19,6 +19,11 @@ pub trait Buffer {
     /// Appends bytes, and others behind them.
     fn extend_from_slices(&mut self, first: &[u8], second: &[u8]);
 
+    /// Appends the first `len` of the bytes of a little-endian word.
+    fn extend_from_word(&mut self, word: u64, len: usize) {
+        self.extend_from_slice(&word.to_le_bytes()[..len]);
+    }
+
     /// Makes room for so many bytes more, or returns false for lack of memory.
     fn try_reserve(&mut self, additional: usize) -> bool;
 

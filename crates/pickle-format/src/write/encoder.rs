@@ -222,12 +222,16 @@ impl<B: Buffer> Encoder<B> {
     pub fn int(&mut self, value: i64) {
         if !self.binary {
             self.int_as_text(value);
-        } else if let Ok(value) = u8::try_from(value) {
-            self.write(&argument::uint1(Opcode::BinInt1, value));
-        } else if let Ok(value) = u16::try_from(value) {
-            self.write(&argument::uint2(Opcode::BinInt2, value));
         } else if let Ok(value) = i32::try_from(value) {
-            self.write(&argument::int4(Opcode::BinInt, value));
+            self.framing.enter(&mut self.buffer);
+            // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
+            let (opcode, len) = match value {
+                0..=0xff => (Opcode::BinInt1, 2),
+                0..=0xffff => (Opcode::BinInt2, 3),
+                _ => (Opcode::BinInt, 5),
+            };
+            let bytes = u64::from(opcode.byte()) | u64::from(value.cast_unsigned()) << 8;
+            self.buffer.extend_from_word(bytes, len);
         } else if self.protocol.has_long_bytes() {
             let len = argument::significant_bytes(value);
             self.write_with_data(&argument::uint1(Opcode::Long1, len), &value.to_le_bytes()[..usize::from(len)]);
@@ -400,8 +404,8 @@ impl<B: Buffer> Encoder<B> {
     /// Pushes the memo entry that was stored under `index`: `BINGET`, `LONG_BINGET` or `GET`.
     #[inline]
     pub fn get(&mut self, index: usize) -> Result<()> {
-        if self.referenced.is_some() {
-            return self.refer(index);
+        if self.refer(index) {
+            return Ok(());
         }
         self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
     }
@@ -413,14 +417,17 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
+    /// Writes a reference that is settled at the end of the pickle. Returns false if references are settled at once, or the
+    /// number is too large for one.
     #[inline]
-    fn refer(&mut self, index: usize) -> Result<()> {
-        let target = u32::try_from(index).map_err(|_| memo_too_large(Opcode::LongBinGet, index))?;
-        self.write(&argument::uint1(Opcode::BinGet, 0));
-        if let Some(referenced) = &mut self.referenced {
-            referenced.refer(self.buffer.len(), self.framing.is_open(), target);
-        }
-        Ok(())
+    fn refer(&mut self, index: usize) -> bool {
+        let Some(referenced) = &mut self.referenced else { return false };
+        // The greatest number stands for no object.
+        let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
+        self.framing.enter(&mut self.buffer);
+        self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, 0));
+        referenced.refer(self.buffer.len(), self.framing.is_open(), target);
+        true
     }
 
     #[inline]
@@ -429,7 +436,9 @@ impl<B: Buffer> Encoder<B> {
             self.line(text, index.to_string().as_bytes());
         } else if let Ok(index) = u8::try_from(index) {
             self.write(&argument::uint1(short, index));
-        } else if let Ok(index) = u32::try_from(index) {
+        } else if let Ok(index) = u32::try_from(index)
+            && self.referenced.is_none()
+        {
             self.write(&argument::uint4(long, index));
         } else {
             return Err(memo_too_large(long, index));

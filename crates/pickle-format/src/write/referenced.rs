@@ -30,13 +30,25 @@ pub(super) struct Referenced {
     places: Vec<u64>,
     /// Whether anything is to be memoized.
     any: bool,
-    /// The positions where the references end, ascending.
-    ends: Vec<u64>,
-    /// The objects that they refer to.
-    targets: Vec<u32>,
+    /// The references, in the order of the stream.
+    references: Vec<Reference>,
+    /// Where the last one ends.
+    last_end: u64,
     /// The frames that are closed, from their headers to their ends, as offsets in the buffer.
     frames: Vec<Range<usize>>,
 }
+
+/// A reference to an object. Eight bytes: data may have as many references as objects.
+#[derive(Clone, Copy, Debug)]
+struct Reference {
+    /// How far behind the end of the one before it ends.
+    distance: u32,
+    /// The number of the object among all that might be referred to, or [`NO_TARGET`].
+    target: u32,
+}
+
+/// Stands for no reference, but for a part of the way to the next one.
+const NO_TARGET: u32 = u32::MAX;
 
 /// What makes the pickle longer in the end.
 enum Insertion {
@@ -71,10 +83,26 @@ impl Referenced {
     /// The two bytes before this offset are a reference to the object that was noted as number `target`.
     #[inline]
     pub(super) fn refer(&mut self, end: usize, in_frame: bool, target: u32) {
-        self.places[target as usize] |= IS_REFERENCED;
-        self.any = true;
-        self.ends.push(self.position(end, in_frame));
-        self.targets.push(target);
+        if self.places[target as usize] & IS_REFERENCED == 0 {
+            self.keep(target as usize);
+        }
+        let end = self.position(end, in_frame);
+        let distance = end - self.last_end;
+        self.last_end = end;
+        match u32::try_from(distance) {
+            Ok(distance) => self.references.push(Reference { distance, target }),
+            Err(_) => self.refer_from_afar(distance, target),
+        }
+    }
+
+    #[cold]
+    fn refer_from_afar(&mut self, mut distance: u64, target: u32) {
+        while let Err(_) = u32::try_from(distance) {
+            self.references.push(Reference { distance: u32::MAX, target: NO_TARGET });
+            distance -= u64::from(u32::MAX);
+        }
+        // The rest is a distance of 32 bits.
+        self.references.push(Reference { distance: distance as u32, target });
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -103,8 +131,8 @@ impl Referenced {
             self.insert(buffer, &insertions);
         }
         self.places.clear();
-        self.ends.clear();
-        self.targets.clear();
+        self.references.clear();
+        self.last_end = 0;
         self.frames.clear();
     }
 
@@ -123,8 +151,12 @@ impl Referenced {
     /// Gives the references to the first 256 objects their numbers. The others are returned: by position, with number.
     fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(u64, u32)> {
         let mut long = Vec::new();
-        let mut headers = 0;
-        for (&end, &target) in self.ends.iter().zip(&self.targets) {
+        let (mut headers, mut end) = (0, 0);
+        for &Reference { distance, target } in &self.references {
+            end += u64::from(distance);
+            if target == NO_TARGET {
+                continue;
+            }
             // There are fewer numbers than targets, which are of 32 bits.
             let number = self.places[target as usize] as u32;
             if let Ok(number) = u8::try_from(number) {

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer;
+use crate::ndarray::PlainArray;
 
 /// Bytes that are appended one after the other, and become a `bytes` object in the end.
 pub struct BytesBuilder<'py> {
@@ -67,6 +68,11 @@ impl<'py> BytesBuilder<'py> {
         self.bytes.extend_from_slice(second);
     }
 
+    /// Appends the first `len` of the eight bytes of a little-endian word.
+    pub fn extend_from_word(&mut self, word: u64, len: usize) {
+        self.bytes.extend_from_slice(&word.to_le_bytes()[..len]);
+    }
+
     /// Appends the bytes of a buffer.
     pub fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
         view.append_to(py, &mut self.bytes);
@@ -75,6 +81,11 @@ impl<'py> BytesBuilder<'py> {
     /// Makes room, or returns false for lack of memory.
     pub fn try_reserve(&mut self, additional: usize) -> bool {
         self.bytes.try_reserve(additional).is_ok()
+    }
+
+    /// Never called: there is no array of this kind.
+    pub fn extend_from_array(&mut self, array: &PlainArray<'_, 'py>) {
+        debug_assert!(array.is_empty());
     }
 
     /// Appends zeros.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buffer;
+use crate::ndarray::PlainArray;
 
 /// Up to this length, what is written stands beside the object: most pickles are shorter, and a copy of this length costs
 /// less than making an object and changing its length.
@@ -117,12 +118,29 @@ impl<'py> BytesBuilder<'py> {
         }
     }
 
+    /// Appends the first `len` of the eight bytes of a little-endian word.
+    #[inline]
+    pub fn extend_from_word(&mut self, word: u64, len: usize) {
+        self.reserve(size_of_val(&word));
+        // SAFETY: there is room for all eight bytes.
+        unsafe { self.start.add(self.len).cast::<[u8; 8]>().write(word.to_le_bytes()) };
+        self.len += len.min(size_of_val(&word));
+    }
+
     /// Appends the bytes of a buffer.
     pub fn extend_from_buffer(&mut self, py: Python<'py>, view: &buffer::Bytes) {
         self.reserve(view.len());
         // SAFETY: there is room for the view's bytes behind those that were appended, and no export of an object is there.
         unsafe { view.copy_to(py, self.start.add(self.len)) };
         self.len += view.len();
+    }
+
+    /// Appends the bytes of an array.
+    pub fn extend_from_array(&mut self, array: &PlainArray<'_, 'py>) {
+        self.reserve(array.len());
+        // SAFETY: there is room for the array's bytes behind those that were appended, and no array lies there.
+        unsafe { array.copy_to(self.start.add(self.len)) };
+        self.len += array.len();
     }
 
     /// Appends zeros.
