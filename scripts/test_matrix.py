@@ -37,8 +37,8 @@ LOG_LINES = 250
 
 NAMES = tuple(interpreter.name for interpreter in INTERPRETERS)
 CPYTHON = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
-EVERY = (*CPYTHON, "3.13t", "pypy3.11")
-WITH_UPSTREAM = (*CPYTHON, "3.13t")
+EVERY_CPYTHON = (*CPYTHON, "3.13t")
+EVERY = (*EVERY_CPYTHON, "pypy3.11")
 MAIN = "3.11"
 # Those for which the frameworks and what they need have wheels.
 WITH_FRAMEWORKS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
@@ -60,10 +60,11 @@ SUITES = (
     Suite("rust", "Rust", (MAIN,), (MAIN,)),
     Suite("lint", "lint", (MAIN,), (MAIN,)),
     Suite("package", "own tests", EVERY, EVERY),
-    Suite("stdlib", "CPython's", EVERY, EVERY),
+    # PyPy comes without test.pickletester.
+    Suite("stdlib", "CPython's", EVERY_CPYTHON, EVERY_CPYTHON),
     Suite("upstream", "upstream's", EVERY, EVERY),
     # No release of upstream can be imported on PyPy.
-    Suite("interop", "wire", WITH_UPSTREAM, WITH_UPSTREAM),
+    Suite("interop", "wire", EVERY_CPYTHON, EVERY_CPYTHON),
     Suite("frameworks", "dask, joblib, loky", WITH_FRAMEWORKS, (MAIN,)),
     Suite("downstream", "their own", WITH_FRAMEWORKS, (MAIN,)),
     Suite("ray", "Ray", WITH_HEAVY_FRAMEWORKS, ()),
