@@ -8,6 +8,7 @@
 //! - [`runtime`]: the Python objects that all of these need, looked up once at import.
 #![forbid(unsafe_code)]
 
+mod address;
 mod by_value;
 mod pickler;
 mod rebuild;

@@ -7,13 +7,15 @@ use pyo3::exceptions::{PyImportError, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyTuple, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyType};
+use python_objects::code::CodeFields;
 use python_objects::{compat, dict, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
 use crate::rebuild::cell::EmptyCellValue;
 use crate::rebuild::context_var::ContextVars;
+use crate::reduce::code::BytecodeVersion;
 
 /// Declares [`Runtime`]: one line per object, `field: Type = "module" . "attribute" . "attribute"`.
 macro_rules! looked_up {
@@ -45,8 +47,6 @@ looked_up! {
     cell_type: PyType = "types" . "CellType";
     /// `sys`, for what a program may replace in it: `modules`, `stdout`, `stderr`, `stdin`.
     sys: PyModule = "sys";
-    /// `sys.intern`: `PyO3` interns Rust strings only.
-    sys_intern: PyAny = "sys" . "intern";
     /// Where the ids of classes come from.
     urandom: PyAny = "os" . "urandom";
     /// `getattr`: what a pickle calls to find an attribute.
@@ -227,12 +227,12 @@ pub(crate) struct State {
     pub(crate) builtin_type_names: Py<PyDict>,
     /// The type of what an import statement marked `lazy` binds (PEP 810, Python 3.15) until the name is used.
     pub(crate) lazy_import_type: Option<Py<PyAny>>,
-    /// The attributes of code objects that `types.CodeType` takes, interned.
-    pub(crate) code_fields: Py<PyTuple>,
+    /// How the fields of code objects are read that `types.CodeType` takes.
+    pub(crate) code_fields: CodeFields,
     /// Whether dumps are deterministic that do not say what they want: `CLOUDPICKLE_DETERMINISTIC=1`.
     pub(crate) deterministic_by_default: bool,
-    /// The running Python, as pickles name it that hold code for it: `CPython 3.11`.
-    pub(crate) python_version: Py<PyString>,
+    /// The running Python, as pickles name it that hold code for it.
+    pub(crate) bytecode_version: BytecodeVersion,
     /// The code of `__getnewargs__`, which all classes share that `collections.namedtuple` makes.
     pub(crate) getnewargs_of_named_tuples: Py<PyAny>,
     /// The opcodes that name globals.
@@ -271,13 +271,13 @@ impl State {
             reducers: reducers.unbind(),
             builtin_type_names: builtin_type_names(py)?.unbind(),
             lazy_import_type: py.import("types")?.getattr_opt("LazyImportType")?.map(Bound::unbind),
-            code_fields: PyTuple::new(py, compat::code::FIELDS.iter().map(|name| PyString::intern(py, name)))?.unbind(),
+            code_fields: CodeFields::look_up(py)?,
             deterministic_by_default: py
                 .import("os")?
                 .getattr("environ")?
                 .call_method1("get", ("CLOUDPICKLE_DETERMINISTIC",))?
                 .eq("1")?,
-            python_version: python_version(py)?.unbind(),
+            bytecode_version: BytecodeVersion::of_this_python(py)?,
             getnewargs_of_named_tuples: py
                 .import("functools")?
                 .getattr("_CacheInfo")?
@@ -288,13 +288,6 @@ impl State {
             deep_recursion_error: deep_recursion_error(py)?,
         })
     }
-}
-
-/// Implementation and minor version: what bytecode depends on.
-fn python_version(py: Python<'_>) -> PyResult<Bound<'_, PyString>> {
-    let implementation = py.import("platform")?.getattr("python_implementation")?.call0()?;
-    let version = py.version_info();
-    Ok(PyString::new(py, &format!("{implementation} {}.{}", version.major, version.minor)))
 }
 
 /// What the module `types` names. Where it has two names for a type, the second one counts, as it does upstream.

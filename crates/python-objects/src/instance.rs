@@ -36,6 +36,14 @@ pub fn has_plain_attributes(ty: &Bound<'_, PyType>) -> bool {
     found.is_some_and(|found| std::ptr::fn_addr_eq(found, plain))
 }
 
+/// Whether it is plain that instances of `ty` have no `__dict__`.
+#[must_use]
+pub fn lacks_dict(ty: &Bound<'_, PyType>) -> bool {
+    // SAFETY: a type object that is alive, as above.
+    let (offset, flags) = unsafe { ((*ty.as_type_ptr()).tp_dictoffset, u64::from((*ty.as_type_ptr()).tp_flags)) };
+    TYPES_ARE_OPEN && offset == 0 && flags & MANAGED_DICT == 0
+}
+
 /// The `__dict__` of an instance, if it has one, without asking its class.
 ///
 /// # Errors
@@ -44,7 +52,8 @@ pub fn has_plain_attributes(ty: &Bound<'_, PyType>) -> bool {
 pub fn dict_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
     let py = obj.py();
     // SAFETY: `obj` is alive; the result is a new reference, or null with an exception.
-    let dict = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyObject_GenericGetDict(obj.as_ptr(), std::ptr::null_mut())) };
+    let dict =
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyObject_GenericGetDict(obj.as_ptr(), std::ptr::null_mut())) };
     match dict {
         Ok(dict) => Ok(dict.cast_into().ok()),
         Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),

@@ -7,16 +7,21 @@
 //! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
+//! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
 //! - [`identity`]: what `is` compares, as a number.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
 pub mod bytes;
+pub mod cell;
+pub mod class;
+pub mod code;
 pub mod compat;
 pub mod datetime;
 pub mod dict;
 pub mod existence;
+pub mod function;
 pub mod identity;
 pub mod instance;
 pub mod int;

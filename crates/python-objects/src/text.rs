@@ -60,3 +60,40 @@ pub fn code_points(text: &Bound<'_, PyString>) -> PyResult<Vec<u32>> {
     let utf32 = utf32.cast_into::<PyBytes>()?;
     Ok(utf32.as_bytes().chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]])).collect())
 }
+
+/// The interned string that equals `text`.
+///
+/// # Errors
+/// None on CPython.
+#[cfg(not(PyPy))]
+#[inline]
+pub fn interned<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+    use pyo3::ffi;
+
+    let py = text.py();
+    // Strings of subclasses are not interned.
+    if !text.is_exact_instance_of::<PyString>() {
+        return Ok(text.clone());
+    }
+    let mut pointer = text.clone().into_ptr();
+    // SAFETY: the pointer owns a reference to a `str`. The call exchanges it for one to the interned string, or leaves it.
+    let interned = unsafe {
+        ffi::PyUnicode_InternInPlace(&raw mut pointer);
+        Bound::from_owned_ptr(py, pointer)
+    };
+    Ok(interned.cast_into::<PyString>()?)
+}
+
+/// The interned string that equals `text`.
+///
+/// # Errors
+/// What `sys.intern` raises.
+#[cfg(PyPy)]
+pub fn interned<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyString>> {
+    let py = text.py();
+    if !text.is_exact_instance_of::<PyString>() {
+        return Ok(text.clone());
+    }
+    let intern = py.import(intern!(py, "sys"))?.getattr(intern!(py, "intern"))?;
+    Ok(intern.call1((text,))?.cast_into::<PyString>()?)
+}

@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyDict, PyList, PyString, PyTuple};
-use python_objects::compat::code::LOAD_GLOBAL_SHIFT;
+use python_objects::compat::code::{CONSTANTS, INSTRUCTIONS, LOAD_GLOBAL_SHIFT, NAMES};
 
 use crate::runtime::Runtime;
 
@@ -32,32 +32,39 @@ impl GlobalOpcodes {
     }
 }
 
-/// The names of all globals that `code`, or a function defined in it, reads, sets or deletes.
+/// The names of all globals that `code`, or a function defined in it, reads, sets or deletes; nothing where there are none.
 ///
 /// Returned as the keys of a dict, in the order of their first use: a set would make the bytes of a pickle depend on the
 /// hash seed.
-pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
-    let py = code.py();
-    let names = PyDict::new(py);
-    for code in with_nested(code)? {
-        let instructions = code.getattr(intern!(py, "co_code"))?.cast_into::<PyBytes>()?;
-        let co_names = code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?;
-        for index in global_indexes(instructions.as_bytes(), &Runtime::get(py).state.global_opcodes) {
-            names.set_item(co_names.get_borrowed_item(index)?, py.None())?;
-        }
-    }
+pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let mut names = None;
+    each_nested(code, |code| add_global_names(code, &mut names))?;
     Ok(names)
+}
+
+fn add_global_names<'py>(code: &Bound<'py, PyCode>, names: &mut Option<Bound<'py, PyDict>>) -> PyResult<()> {
+    let py = code.py();
+    let state = &Runtime::get(py).state;
+    let co_names = state.code_fields.object(code, NAMES)?.cast_into::<PyTuple>()?;
+    if co_names.is_empty() {
+        return Ok(());
+    }
+    let instructions = state.code_fields.object(code, INSTRUCTIONS)?.cast_into::<PyBytes>()?;
+    for index in global_indexes(instructions.as_bytes(), &state.global_opcodes) {
+        let name = co_names.get_borrowed_item(index)?;
+        names.get_or_insert_with(|| PyDict::new(py)).set_item(name, py.None())?;
+    }
+    Ok(())
 }
 
 /// All names in `code` and in functions defined in it, of globals and of attributes alike.
 pub(crate) fn all_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
     let py = code.py();
     let names = PyDict::new(py);
-    for code in with_nested(code)? {
-        for name in code.getattr(intern!(py, "co_names"))?.cast_into::<PyTuple>()?.iter_borrowed() {
-            names.set_item(name, py.None())?;
-        }
-    }
+    each_nested(code, |code| {
+        let co_names = Runtime::get(py).state.code_fields.object(code, NAMES)?.cast_into::<PyTuple>()?;
+        co_names.iter_borrowed().try_for_each(|name| names.set_item(name, py.None()))
+    })?;
     Ok(names)
 }
 
@@ -67,13 +74,11 @@ pub(crate) fn names_of_submodules<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bo
     let py = code.py();
     let names = all_names(code)?;
     if names.contains(intern!(py, "getattr"))? {
-        for code in with_nested(code)? {
-            for constant in code.getattr(intern!(py, "co_consts"))?.cast_into::<PyTuple>()?.iter_borrowed() {
-                if constant.is_exact_instance_of::<PyString>() {
-                    names.set_item(constant, py.None())?;
-                }
-            }
-        }
+        each_nested(code, |code| {
+            let constants = Runtime::get(py).state.code_fields.object(code, CONSTANTS)?.cast_into::<PyTuple>()?;
+            let strings = constants.iter_borrowed().filter(|constant| constant.is_exact_instance_of::<PyString>());
+            strings.into_iter().try_for_each(|constant| names.set_item(constant, py.None()))
+        })?;
     }
     Ok(names.keys())
 }
@@ -82,23 +87,27 @@ pub(crate) fn names_of_submodules<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bo
 #[pyfunction]
 #[pyo3(name = "_extract_code_globals")]
 pub(crate) fn extract_code_globals<'py>(co: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
-    global_names(co)
+    Ok(global_names(co)?.unwrap_or_else(|| PyDict::new(co.py())))
 }
 
-/// `code`, and the code of the functions defined in it, in the order in which they stand.
-fn with_nested<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound<'py, PyCode>>> {
-    let py = code.py();
-    let mut all = Vec::new();
+/// Calls `with` for `code`, and for the code of the functions defined in it, in the order in which they stand.
+fn each_nested<'py>(
+    code: &Bound<'py, PyCode>,
+    mut with: impl FnMut(&Bound<'py, PyCode>) -> PyResult<()>,
+) -> PyResult<()> {
+    let fields = &Runtime::get(code.py()).state.code_fields;
+    with(code)?;
     // Code nested in code nested in code…, on a stack of its own: generated code may nest deeply.
-    let mut pending = vec![code.clone()];
-    while let Some(code) = pending.pop() {
-        let constants = code.getattr(intern!(py, "co_consts"))?.cast_into::<PyTuple>()?;
+    let mut pending = Vec::new();
+    let mut constants = fields.object(code, CONSTANTS)?.cast_into::<PyTuple>()?;
+    loop {
         // The first nested function is the next to be read.
         let nested = constants.iter_borrowed().rev();
         pending.extend(nested.filter_map(|constant| constant.cast_exact::<PyCode>().ok().map(|code| (*code).clone())));
-        all.push(code);
+        let Some(code) = pending.pop() else { return Ok(()) };
+        with(&code)?;
+        constants = fields.object(&code, CONSTANTS)?.cast_into::<PyTuple>()?;
     }
-    Ok(all)
 }
 
 /// The indexes into `co_names` of the globals that the instructions name.

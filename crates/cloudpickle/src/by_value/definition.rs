@@ -10,19 +10,23 @@
 //! its attributes set anew for that.
 
 use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::BuildHasherDefault;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyCode, PyDict, PyFrozenSet, PyFunction, PyList, PyModule, PySet, PyString, PyTuple, PyType,
+    PyByteArray, PyBytes, PyCode, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PySet, PyString,
+    PyTuple, PyType,
 };
-use python_objects::identity;
+use python_objects::code::Field;
+use python_objects::compat::code::FIELDS;
+use python_objects::function::FunctionParts;
 use python_objects::kind::Kind;
+use python_objects::{identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
 use super::{code_globals, lookup};
+use crate::address::{AddressHasher, ByAddress};
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
 
@@ -33,11 +37,14 @@ const DEPTH: usize = 64;
 const OBJECTS: usize = 100_000;
 
 /// The fingerprints of a class's attributes, both name and contents as a number.
-pub(crate) type Definition = HashMap<u64, u64>;
+pub(crate) type Definition = HashMap<u64, u64, BuildHasherDefault<AddressHasher>>;
 
 /// The number that stands for the name of an attribute.
 pub(crate) fn name_number(name: &Bound<'_, PyAny>) -> u64 {
-    number(|hasher| name.to_string().hash(hasher))
+    match name.cast::<PyString>() {
+        Ok(name) => text("", name),
+        Err(_) => Digest::of("").bytes(name.to_string().as_bytes()).0,
+    }
 }
 
 /// The fingerprints of the attributes in `state`, in their order. `identities` are the addresses of the objects that were
@@ -72,17 +79,41 @@ pub(crate) fn from_bytes(state: &Bound<'_, PyDict>, bytes: &[u8]) -> Option<Defi
     )
 }
 
-fn number(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
-    // Its keys are constants: the same contents have the same number in every process.
-    let mut hasher = DefaultHasher::new();
-    write(&mut hasher);
-    hasher.finish()
+/// A number made from contents: the same in every process, and another one for other contents as far as chance goes.
+#[derive(Clone, Copy)]
+struct Digest(u64);
+
+impl Digest {
+    fn of(kind: &str) -> Self {
+        Self(0x243F_6A88_85A3_08D3).bytes(kind.as_bytes())
+    }
+
+    #[inline]
+    fn word(self, word: u64) -> Self {
+        let product = u128::from(self.0.rotate_left(5) ^ word ^ 0x1319_8A2E_0370_7344) * 0x9E37_79B9_7F4A_7C15_u128;
+        Self((product as u64) ^ ((product >> 64) as u64) ^ word.rotate_left(32))
+    }
+
+    #[inline]
+    fn bytes(mut self, bytes: &[u8]) -> Self {
+        self = self.word(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self = self.word(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            self = self.word(u64::from_le_bytes(last));
+        }
+        self
+    }
 }
 
 /// The way through what one attribute holds.
 struct Walk<'py, 'a> {
     /// Address to the number of the visit, for what may contain itself.
-    visited: HashMap<usize, usize>,
+    visited: ByAddress<u64>,
     /// Keeps alive what was made on the way, whose addresses are in `visited`.
     kept: Vec<Bound<'py, PyAny>>,
     left: usize,
@@ -91,7 +122,7 @@ struct Walk<'py, 'a> {
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
-        Self { visited: HashMap::new(), kept: Vec::new(), left: OBJECTS, identities }
+        Self { visited: ByAddress::default(), kept: Vec::new(), left: OBJECTS, identities }
     }
 
     fn fingerprint(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
@@ -99,43 +130,40 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(0);
         }
         self.left -= 1;
-        let kind = Kind::of(value);
-        let tag = kind as u8;
-        Ok(match kind {
+        Ok(match Kind::of(value) {
             Kind::None => 1,
             Kind::Bool => 2 + u64::from(value.is_truthy()?),
-            Kind::Int | Kind::Float => number(|hasher| (tag, value.to_string()).hash(hasher)),
-            Kind::Str => text(tag, value.cast::<PyString>()?),
-            Kind::Bytes => {
-                number(|hasher| (tag, value.cast::<PyBytes>().map(PyBytesMethods::as_bytes).ok()).hash(hasher))
-            }
-            Kind::ByteArray => {
-                let bytes = value.cast::<PyByteArray>()?.to_vec();
-                number(|hasher| (tag, bytes).hash(hasher))
-            }
-            Kind::Tuple => self.sequence(tag, value, value.cast::<PyTuple>()?.iter(), depth)?,
+            Kind::Int => match int::as_i64(value.cast::<PyInt>()?) {
+                Some(number) => Digest::of("int").word(number.cast_unsigned()).0,
+                None => Digest::of("long").bytes(value.repr()?.to_string_lossy().as_bytes()).0,
+            },
+            Kind::Float => Digest::of("float").word(value.cast::<PyFloat>()?.value().to_bits()).0,
+            Kind::Str => text("str", value.cast::<PyString>()?),
+            Kind::Bytes => Digest::of("bytes").bytes(value.cast::<PyBytes>()?.as_bytes()).0,
+            Kind::ByteArray => Digest::of("bytearray").bytes(&value.cast::<PyByteArray>()?.to_vec()).0,
+            Kind::Tuple => self.sequence("tuple", value, value.cast::<PyTuple>()?.iter(), depth)?,
             Kind::List => {
                 // A copy: another thread may change it.
                 let items = value.cast::<PyList>()?.to_tuple();
-                self.sequence(tag, value, items.iter(), depth)?
+                self.sequence("list", value, items.iter(), depth)?
             }
             Kind::Dict => {
-                let items = value.cast::<PyDict>()?.items();
-                let items: Vec<_> = items.iter().collect();
-                self.sequence(tag, value, items.into_iter(), depth)?
+                let items = python_objects::dict::items(value.cast::<PyDict>()?)?;
+                let items = items.into_iter().flat_map(|(name, value)| [name, value]);
+                self.sequence("dict", value, items, depth)?
             }
-            Kind::Set => self.unordered(tag, value.cast::<PySet>()?.iter(), depth)?,
-            Kind::FrozenSet => self.unordered(tag, value.cast::<PyFrozenSet>()?.iter(), depth)?,
+            Kind::Set => self.unordered("set", value.cast::<PySet>()?.iter(), depth)?,
+            Kind::FrozenSet => self.unordered("frozenset", value.cast::<PyFrozenSet>()?.iter(), depth)?,
             Kind::Other => self.other(value, depth)?,
         })
     }
 
     /// The number of an earlier visit; if this is the first one, it is remembered.
     fn revisited(&mut self, value: &Bound<'py, PyAny>) -> Option<u64> {
-        let count = self.visited.len();
+        let count = self.visited.len() as u64;
         let address = identity::of(value);
         if let Some(earlier) = self.visited.get(&address) {
-            return Some(number(|hasher| ("visited", earlier).hash(hasher)));
+            return Some(Digest::of("visited").word(*earlier).0);
         }
         self.visited.insert(address, count);
         self.kept.push(value.clone());
@@ -144,32 +172,47 @@ impl<'py, 'a> Walk<'py, 'a> {
 
     fn sequence(
         &mut self,
-        tag: u8,
+        kind: &str,
         value: &Bound<'py, PyAny>,
         items: impl Iterator<Item = Bound<'py, PyAny>>,
         depth: usize,
     ) -> PyResult<u64> {
+        let mut digest = Digest::of(kind);
+        let mut items = items.peekable();
+        if items.peek().is_none() {
+            return Ok(digest.0);
+        }
         if let Some(earlier) = self.revisited(value) {
             return Ok(earlier);
         }
-        let items = items.map(|item| self.fingerprint(&item, depth + 1)).collect::<PyResult<Vec<_>>>()?;
-        Ok(number(|hasher| (tag, items).hash(hasher)))
+        for item in items {
+            digest = digest.word(self.fingerprint(&item, depth + 1)?);
+        }
+        Ok(digest.0)
     }
 
-    fn unordered(&mut self, tag: u8, items: impl Iterator<Item = Bound<'py, PyAny>>, depth: usize) -> PyResult<u64> {
-        let mut sum = u64::from(tag);
+    fn unordered(&mut self, kind: &str, items: impl Iterator<Item = Bound<'py, PyAny>>, depth: usize) -> PyResult<u64> {
+        let mut sum = 0u64;
         for item in items {
             sum = sum.wrapping_add(self.fingerprint(&item, depth + 1)?);
         }
-        Ok(sum)
+        Ok(Digest::of(kind).word(sum).0)
     }
 
-    fn parts(&mut self, kind: &str, parts: &[Option<Bound<'py, PyAny>>], depth: usize) -> PyResult<u64> {
-        let parts = parts
-            .iter()
-            .map(|part| part.as_ref().map(|part| self.fingerprint(part, depth + 1)).transpose())
-            .collect::<PyResult<Vec<_>>>()?;
-        Ok(number(|hasher| (kind, parts).hash(hasher)))
+    fn parts<'b>(
+        &mut self,
+        kind: &str,
+        parts: impl IntoIterator<Item = Option<&'b Bound<'py, PyAny>>>,
+        depth: usize,
+    ) -> PyResult<u64>
+    where
+        'py: 'b,
+    {
+        let mut digest = Digest::of(kind);
+        for part in parts {
+            digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
+        }
+        Ok(digest.0)
     }
 
     fn other(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
@@ -183,34 +226,33 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(class_number(class));
         }
         if value.cast::<PyModule>().is_ok() {
-            return Ok(number(|hasher| {
-                ("module", get(intern!(py, "__name__")).map(|name| name.to_string())).hash(hasher);
-            }));
+            let name = get(intern!(py, "__name__")).map_or_else(String::new, |name| name.to_string());
+            return Ok(Digest::of("module").bytes(name.as_bytes()).0);
         }
         if let Ok(code) = value.cast_exact::<PyCode>() {
             return self.code(code, depth);
         }
         let of_type = |ty: &Py<PyType>| value.get_type().is(ty);
         if of_type(&runtime.classmethod_type) || of_type(&runtime.staticmethod_type) {
-            return self.parts("method", &[get(intern!(py, "__func__"))], depth);
+            return self.parts("method", [get(intern!(py, "__func__")).as_ref()], depth);
         }
         if of_type(&runtime.method_type) {
-            return self.parts("bound", &[get(intern!(py, "__func__")), get(intern!(py, "__self__"))], depth);
+            let (function, owner) = (get(intern!(py, "__func__")), get(intern!(py, "__self__")));
+            return self.parts("bound", [function.as_ref(), owner.as_ref()], depth);
         }
         if of_type(&runtime.property_type) {
             let names = [intern!(py, "fget"), intern!(py, "fset"), intern!(py, "fdel"), intern!(py, "__doc__")];
-            return self.parts("property", &names.map(get), depth);
+            return self.parts("property", names.map(get).iter().map(Option::as_ref), depth);
         }
         if of_type(&runtime.cell_type) {
             if let Some(earlier) = self.revisited(value) {
                 return Ok(earlier);
             }
-            let contents = contents(value)?;
-            return self.parts("cell", &[contents], depth);
+            return self.parts("cell", [contents(value)?.as_ref()], depth);
         }
         // Its module is another one where it arrived, and nothing else of it can be edited.
         if of_type(&runtime.type_var_type) {
-            return self.parts("type variable", &[get(intern!(py, "__name__"))], depth);
+            return self.parts("type variable", [get(intern!(py, "__name__")).as_ref()], depth);
         }
         self.instance(value, depth)
     }
@@ -221,79 +263,117 @@ impl<'py, 'a> Walk<'py, 'a> {
         if let Some(earlier) = self.revisited(value) {
             return Ok(earlier);
         }
-        let class = class_number(&value.get_type());
-        let object = py.get_type::<PyAny>();
-        let attributes = object.call_method1(intern!(py, "__getattribute__"), (value, intern!(py, "__dict__")));
-        match attributes.ok().and_then(|attributes| attributes.cast_into_exact::<PyDict>().ok()) {
+        let ty = value.get_type();
+        let class = class_number(&ty);
+        // What has no `__dict__` would say so by an exception.
+        let attributes = if instance::lacks_dict(&ty) {
+            None
+        } else {
+            let object = py.get_type::<PyAny>();
+            let attributes = object.call_method1(intern!(py, "__getattribute__"), (value, intern!(py, "__dict__")));
+            attributes.ok().and_then(|attributes| attributes.cast_into_exact::<PyDict>().ok())
+        };
+        match attributes {
             Some(attributes) if !attributes.is_empty() => {
                 let attributes = self.fingerprint(attributes.as_any(), depth + 1)?;
-                Ok(number(|hasher| ("instance", class, attributes).hash(hasher)))
+                Ok(Digest::of("instance").word(class).word(attributes).0)
             }
-            _ => {
-                let identity = self.identity(value);
-                Ok(number(|hasher| ("identity", class, identity).hash(hasher)))
-            }
+            _ => Ok(Digest::of("identity").word(class).word(self.identity(value)).0),
         }
     }
 
-    fn identity(&mut self, value: &Bound<'py, PyAny>) -> usize {
+    fn identity(&mut self, value: &Bound<'py, PyAny>) -> u64 {
         let address = identity::of(value);
-        self.identities.iter().position(|known| *known == address).unwrap_or_else(|| {
+        let number = self.identities.iter().position(|known| *known == address).unwrap_or_else(|| {
             self.identities.push(address);
             self.identities.len() - 1
-        })
+        });
+        number as u64
     }
 
     fn function(&mut self, function: &Bound<'py, PyFunction>, depth: usize) -> PyResult<u64> {
-        let py = function.py();
-        if lookup::by_reference(function).unwrap_or(false) {
+        let parts = FunctionParts::of(function)?;
+        if !lookup::is_name_of_main(&parts.module) && lookup::by_reference(function).unwrap_or(false) {
             return Ok(qualified_name(function));
         }
         if let Some(earlier) = self.revisited(function) {
             return Ok(earlier);
         }
-        let code = function.getattr(intern!(py, "__code__"))?.cast_into::<PyCode>()?;
-        let globals = function.getattr(intern!(py, "__globals__"))?.cast_into::<PyDict>()?;
-        let mut parts = vec![Some(code.clone().into_any())];
-        for name in [
-            intern!(py, "__name__"),
-            intern!(py, "__defaults__"),
-            intern!(py, "__kwdefaults__"),
-            intern!(py, "__closure__"),
-            intern!(py, "__dict__"),
-        ] {
-            parts.push(function.getattr_opt(name)?);
+        let code = parts.code.cast_into::<PyCode>()?;
+        let mut digest = Digest::of("function").word(self.code(&code, depth + 1)?);
+        let closure = parts.closure.map(Bound::into_any);
+        let attributes = parts.attributes.filter(|attributes| !attributes.is_empty()).map(Bound::into_any);
+        for part in
+            [Some(&parts.name), Some(&parts.defaults), Some(&parts.kwdefaults), closure.as_ref(), attributes.as_ref()]
+        {
+            digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
-        for name in code_globals::global_names(&code)?.keys() {
-            parts.push(globals.get_item(name)?);
+        for name in code_globals::global_names(&code)?.iter().flat_map(|names| names.keys()) {
+            let value = parts.globals.get_item(name)?;
+            digest = digest.word(value.map_or(Ok(0), |value| self.fingerprint(&value, depth + 1))?);
         }
-        self.parts("function", &parts, depth)
+        Ok(digest.0)
     }
 
+    /// Code does not change, and cannot contain itself.
     fn code(&mut self, code: &Bound<'py, PyCode>, depth: usize) -> PyResult<u64> {
-        let py = code.py();
-        let names = [
-            intern!(py, "co_code"),
-            intern!(py, "co_consts"),
-            intern!(py, "co_names"),
-            intern!(py, "co_varnames"),
-            intern!(py, "co_freevars"),
-            intern!(py, "co_cellvars"),
-            intern!(py, "co_flags"),
-            intern!(py, "co_argcount"),
-            intern!(py, "co_posonlyargcount"),
-            intern!(py, "co_kwonlyargcount"),
-        ];
-        let parts = names.into_iter().map(|name| code.getattr(name).map(Some)).collect::<PyResult<Vec<_>>>()?;
-        self.parts("code", &parts, depth)
+        if depth > DEPTH || self.left == 0 {
+            return Ok(0);
+        }
+        let fields = &Runtime::get(code.py()).state.code_fields;
+        let mut digest = Digest::of("code");
+        for (index, wanted) in FINGERPRINTED.iter().enumerate() {
+            if *wanted {
+                digest = match fields.get(code, index)? {
+                    Field::Int(number) => digest.word(number.cast_unsigned()),
+                    Field::Object(value) => digest.word(self.constant(&value, depth + 1)?),
+                };
+            }
+        }
+        Ok(digest.0)
+    }
+
+    /// A constant of code: like any other value, but for tuples, which need no memory of where they were seen.
+    fn constant(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
+        let Ok(tuple) = value.cast_exact::<PyTuple>() else { return self.fingerprint(value, depth) };
+        let mut digest = Digest::of("tuple");
+        for item in tuple.iter_borrowed() {
+            digest = digest.word(if depth > DEPTH { 0 } else { self.constant(&item, depth + 1)? });
+        }
+        Ok(digest.0)
     }
 }
 
-fn text(tag: u8, text: &Bound<'_, PyString>) -> u64 {
+/// By the number of the field of a code object: whether it says something about what the code does. Where it stands does
+/// not.
+const FINGERPRINTED: [bool; FIELDS.len()] = {
+    let mut fingerprinted = [false; FIELDS.len()];
+    let mut index = 0;
+    while index < FIELDS.len() {
+        fingerprinted[index] = matches!(
+            FIELDS[index].as_bytes(),
+            b"co_code"
+                | b"co_consts"
+                | b"co_names"
+                | b"co_varnames"
+                | b"co_freevars"
+                | b"co_cellvars"
+                | b"co_flags"
+                | b"co_argcount"
+                | b"co_posonlyargcount"
+                | b"co_kwonlyargcount"
+        );
+        index += 1;
+    }
+    fingerprinted
+};
+
+fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
+    let digest = Digest::of(kind);
     match text.to_str() {
-        Ok(text) => number(|hasher| (tag, text).hash(hasher)),
+        Ok(text) => digest.bytes(text.as_bytes()).0,
         // Lone surrogates.
-        Err(_) => number(|hasher| (tag, text.repr().map(|text| text.to_string()).ok()).hash(hasher)),
+        Err(_) => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
     }
 }
 
@@ -305,13 +385,18 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
         && !lookup::by_reference(class).unwrap_or(true)
         && let Ok(id) = tracker(py).tracker_id(class)
     {
-        return number(|hasher| ("class", id.to_string()).hash(hasher));
+        return text("class", &id);
     }
     qualified_name(class)
 }
 
 fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
     let py = named.py();
-    let part = |name: &Bound<'_, PyString>| named.getattr(name).map(|part| part.to_string()).ok();
-    number(|hasher| (part(intern!(py, "__module__")), part(intern!(py, "__qualname__"))).hash(hasher))
+    [intern!(py, "__module__"), intern!(py, "__qualname__")]
+        .into_iter()
+        .fold(Digest::of("name"), |digest, name| {
+            let part = named.getattr(name).map(|part| part.to_string()).unwrap_or_default();
+            digest.bytes(part.as_bytes())
+        })
+        .0
 }

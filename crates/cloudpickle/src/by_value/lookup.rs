@@ -150,7 +150,7 @@ pub(crate) fn is_main(module: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(module.getattr_opt(intern!(module.py(), "__name__"))?.is_some_and(|name| is_name_of_main(&name)))
 }
 
-fn is_name_of_main(name: &Bound<'_, PyAny>) -> bool {
+pub(crate) fn is_name_of_main(name: &Bound<'_, PyAny>) -> bool {
     name.cast::<PyString>().is_ok_and(|name| name == "__main__" || name == "__mp_main__")
 }
 

@@ -11,29 +11,26 @@ use python_objects::set;
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
 
+/// A package, if `value` is one: a module without a package of its own has no submodules.
+pub(crate) fn package(value: Bound<'_, PyAny>) -> PyResult<Option<Bound<'_, PyModule>>> {
+    let Ok(module) = value.cast_into::<PyModule>() else { return Ok(None) };
+    let package = module.dict().get_item(intern!(module.py(), "__package__"))?;
+    Ok(package.is_some_and(|name| name.is_truthy().unwrap_or(false)).then_some(module))
+}
+
 /// The imported submodules of `packages` that code with these names may be using: those all of whose names below the
 /// package occur in the code.
 ///
 /// Looked up name by name: walking `sys.modules`, which has thousands of entries, is what made this slow upstream.
 pub(crate) fn imported_submodules<'py>(
     names: &Bound<'py, PyList>,
-    packages: impl Iterator<Item = Bound<'py, PyAny>>,
+    packages: Vec<Bound<'py, PyModule>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let py = names.py();
     let found = PyList::empty(py);
-    let mut sys_modules = None;
+    let sys_modules = lookup::sys_modules(py)?;
     for package in packages {
-        let Ok(package) = package.cast::<PyModule>() else { continue };
-        // A module without a package of its own has no submodules.
-        let dict = package.dict();
-        if !dict.get_item(intern!(py, "__package__"))?.is_some_and(|name| name.is_truthy().unwrap_or(false)) {
-            continue;
-        }
         let Ok(name) = package.getattr(intern!(py, "__name__"))?.cast_into::<PyString>() else { continue };
-        let sys_modules = match &sys_modules {
-            Some(modules) => modules,
-            None => sys_modules.insert(lookup::sys_modules(py)?),
-        };
         import_lazy_submodules(&name, names)?;
         let mut prefixes = VecDeque::from([name.to_str()?.to_owned()]);
         while let Some(prefix) = prefixes.pop_front() {
@@ -42,7 +39,7 @@ pub(crate) fn imported_submodules<'py>(
                 let attribute = attribute.cast_into::<PyString>()?;
                 let Ok(attribute) = attribute.to_str() else { continue };
                 let name = format!("{prefix}.{attribute}");
-                if let Some(submodule) = get(sys_modules, &name)? {
+                if let Some(submodule) = get(&sys_modules, &name)? {
                     found.append(submodule)?;
                     prefixes.push_back(name);
                 }
@@ -56,9 +53,11 @@ pub(crate) fn imported_submodules<'py>(
 /// using. Until then they are in `sys.lazy_modules` only, under their full names.
 fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, names: &Bound<'py, PyList>) -> PyResult<()> {
     let py = package.py();
-    let Some(lazy_modules) = Runtime::get(py).sys.bind(py).getattr_opt(intern!(py, "lazy_modules"))? else {
+    let runtime = Runtime::get(py);
+    if runtime.state.lazy_import_type.is_none() {
         return Ok(());
-    };
+    }
+    let Some(lazy_modules) = runtime.sys.bind(py).getattr_opt(intern!(py, "lazy_modules"))? else { return Ok(()) };
     let package = package.to_str()?;
     for name in set::items_of(&lazy_modules)? {
         let name = name.cast_into::<PyString>()?;

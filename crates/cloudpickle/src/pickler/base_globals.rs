@@ -1,6 +1,5 @@
 //! The globals that shipped functions will have: one dict per namespace they come from.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +10,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use python_objects::identity;
 
+use crate::address::ByAddress;
 use crate::by_value::lookup::travelling_name;
 use crate::reduce::interned;
 use crate::reduce::module::ModuleAttribute;
@@ -26,7 +26,7 @@ use crate::reduce::module::ModuleAttribute;
 #[derive(Default)]
 pub(crate) struct BaseGlobals {
     /// By the address of the namespace, which is kept alive so that its address is not given to another.
-    by_origin: Mutex<HashMap<usize, Travelling>>,
+    by_origin: Mutex<ByAddress<Travelling>>,
 }
 
 struct Travelling {
@@ -91,7 +91,7 @@ impl BaseGlobals {
         drop(dropped);
     }
 
-    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, HashMap<usize, Travelling>> {
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, ByAddress<Travelling>> {
         // The table is whole after every statement under the lock: a panic elsewhere leaves it usable.
         self.by_origin.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }

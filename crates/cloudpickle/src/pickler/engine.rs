@@ -11,6 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::compat::reduce::{Lacking, lacking};
+use python_objects::function::HAS_PARTS_AT_HAND;
 use python_objects::identity;
 use python_objects::kind::Kind;
 
@@ -22,7 +23,9 @@ use super::memo_of_pickler::MemoOfPickler;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
 use super::path::Hop;
+use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
+use super::save_function::{CellFrame, FunctionFrame};
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
 use super::save_named_tuple::NamedTupleFrame;
@@ -34,7 +37,7 @@ use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, descriptor, function, module};
+use crate::reduce::{by_base, class, descriptor, function, module, names};
 use crate::runtime::Runtime;
 
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
@@ -66,17 +69,21 @@ pub(super) struct Engine<'py, 's> {
     memo: &'s mut Memo,
     /// Where the memo comes from, if from a pickler: its hooks may look at it.
     pub(super) lender: Option<&'s MemoOfPickler>,
-    base_globals: &'s BaseGlobals,
+    pub(super) base_globals: &'s BaseGlobals,
     /// Whether the pickle says already on which Python its code runs.
     pub(super) version_is_told: bool,
     pub(super) canonical: Canonical<'py>,
     /// Whether what may be left out can be pickled.
-    probe: Probe,
+    pub(super) probe: Probe,
     /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
     attention_above: usize,
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
+    /// Whether functions are written without a reduction, as far as that was looked at.
+    pub(super) natively: bool,
+    /// How often Python code may have run when it was.
+    pub(super) natively_since: Option<CallsOfPython>,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -137,6 +144,9 @@ pub(super) enum Frame<'py> {
     Instance(Box<InstanceFrame<'py>>),
     NamedTuple(NamedTupleFrame<'py>),
     Reduction(Box<ReductionFrame<'py>>),
+    Function(Box<FunctionFrame<'py>>),
+    Code(Box<CodeFrame<'py>>),
+    Cell(Box<CellFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
 }
@@ -154,6 +164,9 @@ impl<'py> Frame<'py> {
             Frame::Instance(frame) => frame.resume(engine),
             Frame::NamedTuple(frame) => frame.resume(engine),
             Frame::Reduction(frame) => frame.resume(engine),
+            Frame::Function(frame) => frame.resume(engine),
+            Frame::Code(frame) => frame.resume(engine),
+            Frame::Cell(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
         }
@@ -170,6 +183,9 @@ impl<'py> Frame<'py> {
             Frame::Instance(_)
             | Frame::NamedTuple(_)
             | Frame::Reduction(_)
+            | Frame::Function(_)
+            | Frame::Code(_)
+            | Frame::Cell(_)
             | Frame::Global(_)
             | Frame::Items(_)
             | Frame::PersistentId(_) => None,
@@ -198,6 +214,9 @@ frames! {
     Instance(InstanceFrame) Box::new;
     NamedTuple(NamedTupleFrame) std::convert::identity;
     Reduction(ReductionFrame) Box::new;
+    Function(FunctionFrame) Box::new;
+    Code(CodeFrame) Box::new;
+    Cell(CellFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
 }
@@ -213,6 +232,7 @@ impl<'py> Frame<'py> {
             Frame::Items(frame) => frame.hop(),
             Frame::PersistentId(_) => Some(Hop::PersistentId),
             Frame::Global(_) | Frame::Instance(_) | Frame::NamedTuple(_) | Frame::Reduction(_) => None,
+            Frame::Function(_) | Frame::Code(_) | Frame::Cell(_) => None,
         }
     }
 }
@@ -230,6 +250,9 @@ impl Frame<'_> {
             Frame::Instance(frame) => frame.in_progress(),
             Frame::NamedTuple(frame) => frame.in_progress(),
             Frame::Reduction(frame) => frame.in_progress(),
+            Frame::Function(frame) => frame.in_progress(),
+            Frame::Code(frame) => frame.in_progress(),
+            Frame::Cell(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
         }
@@ -280,6 +303,12 @@ impl<'py, 's> Engine<'py, 's> {
         let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
         encoder.set_binary(settings.binary);
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
+        let natively = HAS_PARTS_AT_HAND
+            && hooks.are_plain()
+            && settings.protocol.has_stack_global()
+            && settings.binary
+            && !settings.fast
+            && settings.ids == Ids::Random;
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {
             py,
@@ -297,6 +326,8 @@ impl<'py, 's> Engine<'py, 's> {
             attention_above: 0,
             looks_at_atoms,
             calls: CallsOfPython(0),
+            natively,
+            natively_since: None,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: HashSet::new(),
@@ -334,6 +365,7 @@ impl<'py, 's> Engine<'py, 's> {
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
+        let _names = names::OfThisDump::begin();
         self.save_whole(obj).map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
@@ -544,6 +576,11 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// An object without opcodes of its own: who reduces it?
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
+        if self.natively
+            && let Some(saved) = self.save_made_of_code(obj)?
+        {
+            return Ok(saved);
+        }
         let mut is_harmless = false;
         if let ReducerOverride::Native = self.hooks.reducer_override {
             match self.save_natively(obj, shared)? {
@@ -665,6 +702,13 @@ impl<'py, 's> Engine<'py, 's> {
     #[inline]
     pub(super) fn memo_get(&self, obj: &Bound<'py, PyAny>) -> Option<usize> {
         self.memo.get(obj)
+    }
+
+    /// The memo's index of `obj`, which it has from here on, and whether it did not have it. Not for fast mode.
+    #[inline]
+    pub(super) fn memo_get_or_put(&mut self, obj: &Bound<'py, PyAny>) -> (usize, bool) {
+        debug_assert!(!self.settings.fast, "there is no memo");
+        self.memo.get_or_put(obj)
     }
 
     /// Writes a reference to what the memo has under `index`.

@@ -72,6 +72,13 @@ impl<'py> Hooks<'py> {
         })
     }
 
+    /// Whether nobody but this package says how objects are written.
+    pub(super) fn are_plain(&self) -> bool {
+        self.persistent_id.is_none()
+            && matches!(self.reducer_override, ReducerOverride::Native)
+            && matches!(self.dispatch_table, DispatchTable::Default)
+    }
+
     /// The reducer registered for `ty`, if any.
     pub(super) fn reducer_for(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = ty.py();

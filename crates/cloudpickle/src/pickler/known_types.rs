@@ -30,7 +30,9 @@ pub(super) fn reduces_harmlessly(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     if ty.get_type().is(&runtime.enum_meta) {
         let name = intern!(py, "__reduce_ex__");
         let own = ty.getattr(name)?;
-        return Ok(own.is(runtime.enum_type.bind(py).getattr(name)?) || own.is(runtime.flag_type.bind(py).getattr(name)?));
+        return Ok(
+            own.is(runtime.enum_type.bind(py).getattr(name)?) || own.is(runtime.flag_type.bind(py).getattr(name)?)
+        );
     }
     let Ok(module) = ty.module() else { return Ok(false) };
     let name = ty.qualname()?;
@@ -45,7 +47,10 @@ pub(super) fn reduces_harmlessly(ty: &Bound<'_, PyType>) -> PyResult<bool> {
 /// Whether `ty` is the dtype of arrays, or the type of a scalar, of the numpy that is loaded, and reduces as numpy's own do.
 pub(super) fn is_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = ty.py();
-    if !ty.mro().iter().any(|base| matches!(base.cast::<PyType>().map(|base| base.module()), Ok(Ok(name)) if name == "numpy"))
+    if !ty
+        .mro()
+        .iter()
+        .any(|base| matches!(base.cast::<PyType>().map(|base| base.module()), Ok(Ok(name)) if name == "numpy"))
     {
         return Ok(false);
     }

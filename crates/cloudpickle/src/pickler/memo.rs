@@ -22,7 +22,8 @@ struct Entry {
 }
 
 const FREE: Entry = Entry { address: 0, index: 0 };
-const SMALLEST_TABLE: usize = 16;
+/// What a function needs: 2 KiB.
+const SMALLEST_TABLE: usize = 128;
 
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache.
 #[inline]
@@ -58,6 +59,23 @@ impl Memo {
         let index = self.objects.len();
         self.insert(obj, index);
         index
+    }
+
+    /// The index of `obj`, which is added if the memo does not have it, and whether it was.
+    #[inline]
+    pub(crate) fn get_or_put(&mut self, obj: &Bound<'_, PyAny>) -> (usize, bool) {
+        if (self.objects.len() + 1) * 3 > self.table.len() * 2 {
+            self.grow();
+        }
+        let address = identity::of(obj);
+        let at = self.find(address);
+        if self.table[at].address != 0 {
+            return (self.table[at].index, false);
+        }
+        let index = self.objects.len();
+        self.table[at] = Entry { address, index };
+        self.objects.push(obj.clone().unbind());
+        (index, true)
     }
 
     fn insert(&mut self, obj: &Bound<'_, PyAny>, index: usize) {
@@ -97,6 +115,7 @@ impl Memo {
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
+        self.objects.reserve(if self.table.is_empty() { SMALLEST_TABLE / 2 } else { 0 });
         let entries = std::mem::replace(&mut self.table, vec![FREE; len]);
         for entry in entries {
             if entry.address != 0 {

@@ -9,6 +9,7 @@
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`].
+//! - [`save_function`], [`save_code`]: what is made of Python code, without a detour through reductions.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
@@ -20,6 +21,7 @@ mod canonical;
 mod endless;
 mod engine;
 mod hooks;
+mod known_types;
 mod memo;
 mod memo_of_pickler;
 mod optimism;
@@ -27,11 +29,12 @@ mod output;
 mod path;
 mod probe;
 pub(crate) mod python_api;
-mod save_atom;
-mod save_container;
-mod save_global;
-mod known_types;
 mod save_array;
+mod save_atom;
+mod save_code;
+mod save_container;
+mod save_function;
+mod save_global;
 mod save_instance;
 mod save_named_tuple;
 mod save_reduce;

@@ -62,8 +62,7 @@ pub(super) fn of_frames<'py>(py: Python<'py>, frames: &[&Frame<'py>]) -> Option<
 /// Whether a path tells of functions, classes or modules that travel by value.
 pub(super) fn leads_through_code(frames: &[Frame<'_>]) -> bool {
     frames.iter().any(|frame| {
-        let Frame::Reduction(frame) = frame else { return false };
-        let obj = &frame.obj;
+        let Some(obj) = reduced(frame) else { return false };
         obj.cast_exact::<PyFunction>().is_ok() || obj.cast::<PyType>().is_ok() || obj.cast::<PyModule>().is_ok()
     })
 }
@@ -81,17 +80,33 @@ fn written<'py>(py: Python<'py>, frames: &[&Frame<'py>]) -> Option<String> {
     (!path.segments.is_empty()).then(|| path.segments.join(" -> "))
 }
 
+/// What a frame writes as a reduction would be written.
+fn reduced<'a, 'py>(frame: &'a Frame<'py>) -> Option<&'a Bound<'py, PyAny>> {
+    match frame {
+        Frame::Reduction(frame) => Some(&frame.obj),
+        Frame::Instance(frame) => Some(frame.obj()),
+        Frame::NamedTuple(frame) => Some(frame.obj()),
+        Frame::Function(frame) => Some(&frame.function),
+        Frame::Code(frame) => Some(&frame.code),
+        Frame::Cell(frame) => Some(&frame.cell),
+        _ => None,
+    }
+}
+
 fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
     let mut stages = Vec::new();
     for frame in frames {
-        if let Frame::Reduction(frame) = frame {
-            stages.push(Stage { subject: Some(frame.obj.clone()), part: frame.saving, hops: Vec::new() });
-        } else if let Frame::Instance(frame) = frame {
-            let (subject, part) = (Some(frame.obj().clone()), Some(frame.saving()));
-            stages.push(Stage { subject, part, hops: frame.hops() });
-        } else if let Frame::NamedTuple(frame) = frame {
-            let (subject, part) = (Some(frame.obj().clone()), Some(NamedTupleFrame::saving()));
-            stages.push(Stage { subject, part, hops: frame.hops() });
+        let (part, hops) = match frame {
+            Frame::Reduction(frame) => (frame.saving, Vec::new()),
+            Frame::Instance(frame) => (Some(frame.saving()), frame.hops()),
+            Frame::NamedTuple(frame) => (Some(NamedTupleFrame::saving()), frame.hops()),
+            Frame::Function(frame) => frame.place(),
+            Frame::Code(frame) => frame.place(),
+            Frame::Cell(frame) => frame.place(),
+            _ => (None, Vec::new()),
+        };
+        if let Some(obj) = reduced(frame) {
+            stages.push(Stage { subject: Some(obj.clone()), part, hops });
         } else if let Some(hop) = frame.hop() {
             if stages.is_empty() {
                 stages.push(Stage { subject: None, part: None, hops: Vec::new() });

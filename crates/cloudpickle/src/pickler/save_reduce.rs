@@ -274,11 +274,7 @@ impl<'py> ItemsFrame<'py> {
 
 impl<'py> Engine<'py, '_> {
     /// Begins to write a reduction of `obj` by a reducer. The object goes into the memo when it is made.
-    pub(super) fn save_reduction(
-        &mut self,
-        reduction: Reduction<'py>,
-        obj: &Bound<'py, PyAny>,
-    ) -> PyResult<Saved> {
+    pub(super) fn save_reduction(&mut self, reduction: Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         self.begin_reduction(reduction, obj, true)
     }
 
@@ -295,7 +291,8 @@ impl<'py> Engine<'py, '_> {
     ) -> PyResult<Saved> {
         self.careful();
         if !self.version_is_told && code::is_made_of_code(obj, &reduction) {
-            self.save_version(obj)?;
+            let [module, name] = code::owner_of_code(obj)?;
+            self.save_version(&module, &name)?;
         }
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
@@ -357,28 +354,28 @@ impl<'py> Engine<'py, '_> {
         Ok(any)
     }
 
-    /// `_make_cell((mark, version, name))`, whose result nobody wants: it stands before the first code of a pickle, so
+    /// `_make_cell((version, module, name))`, whose result nobody wants: it stands before the first code of a pickle, so
     /// that another Python refuses the pickle before it makes anything of that code. Upstream makes a cell and drops it.
-    fn save_version(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+    pub(super) fn save_version(&mut self, module: &Bound<'py, PyAny>, owner: &Bound<'py, PyAny>) -> PyResult<()> {
         self.version_is_told = true;
         let py = self.py;
-        let (module, name) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
+        let (upstream, make_cell) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
         if self.settings.protocol.has_stack_global() {
             // Strings are written whole.
-            self.save_object(module)?;
-            self.save_object(name)?;
+            self.save_object(upstream)?;
+            self.save_object(make_cell)?;
             self.encoder.op(Opcode::StackGlobal);
         } else {
-            self.save_global_as_text(module, name)?;
+            self.save_global_as_text(upstream, make_cell)?;
         }
         let short = self.settings.protocol.has_short_tuples();
         if !short {
             self.encoder.op(Opcode::Mark);
             self.encoder.op(Opcode::Mark);
         }
-        for text in code::version_told(obj) {
-            self.save_object(text.as_any())?;
-        }
+        self.encoder.int(i64::from(self.runtime.state.bytecode_version.number()));
+        self.save_object(module)?;
+        self.save_object(owner)?;
         if short {
             self.encoder.op(Opcode::Tuple3);
             self.encoder.op(Opcode::Tuple1);

@@ -55,7 +55,7 @@ pub(super) struct Ordinary<'py> {
 /// The decisions of one dump.
 pub(super) struct Strategies<'py> {
     /// Whether anything is written natively.
-    in_use: bool,
+    pub(super) in_use: bool,
     /// When the decisions were made.
     calls: CallsOfPython,
     /// By the address of the type, which is held.

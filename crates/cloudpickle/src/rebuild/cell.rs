@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
+pub(crate) use python_objects::cell::contents;
 
 use super::code;
 use crate::runtime::Runtime;
@@ -67,16 +67,6 @@ pub(crate) fn get_cell_contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Bound
     match contents(cell)? {
         Some(contents) => Ok(contents),
         None => Ok(Runtime::get(py).state.empty_cell_value.bind(py).clone().into_any()),
-    }
-}
-
-/// What a cell holds, if it is not empty.
-pub(crate) fn contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match cell.getattr(intern!(cell.py(), "cell_contents")) {
-        Ok(contents) => Ok(Some(contents)),
-        // An empty cell says so with a ValueError.
-        Err(error) if error.is_instance_of::<PyValueError>(cell.py()) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

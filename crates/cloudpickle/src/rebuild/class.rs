@@ -12,7 +12,7 @@ use super::{enumeration, in_progress};
 use crate::by_value::class_tracker::{Arrival, tracker};
 use crate::by_value::definition::{self, Definition};
 use crate::by_value::spawned;
-use crate::reduce::making;
+use crate::reduce::{interned, making};
 use crate::runtime::Runtime;
 
 /// The class known under an id; if it is not known yet, a class with this name and these bases, without attributes.
@@ -46,9 +46,8 @@ pub(crate) fn make_skeleton_class<'py>(
     }
     // As the compiler interns the names in a class body: their identity decides what a later dump memoizes.
     let attributes = PyDict::new(py);
-    let intern = Runtime::get(py).sys_intern.bind(py);
     for (key, value) in dict::items(type_kwargs)? {
-        attributes.set_item(intern.call1((key,))?, value)?;
+        attributes.set_item(interned(&key)?, value)?;
     }
     let class = new_class(type_constructor, name, bases, attributes)?;
     in_progress::begin(&class, name)?;

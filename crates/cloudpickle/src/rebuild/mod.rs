@@ -36,6 +36,21 @@ macro_rules! reconstructors {
             $($(pub(crate) $function: Py<PyCFunction>,)*)*
         }
 
+        impl Wire {
+            /// One of the reconstructors that upstream has, and its name, if `obj` is one that functions and classes are
+            /// written with.
+            pub(crate) fn find(&self, obj: &Bound<'_, PyAny>) -> Option<(&Py<PyCFunction>, &'static str)> {
+                [
+                    (&self.make_skeleton_class, "_make_skeleton_class"),
+                    (&self.class_setstate, "_class_setstate"),
+                    (&self.make_skeleton_enum, "_make_skeleton_enum"),
+                    (&self.builtin_type, "_builtin_type"),
+                ]
+                .into_iter()
+                .find(|(function, _)| obj.is(*function))
+            }
+        }
+
         /// Adds the reconstructors to the extension.
         pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
             let py = module.py();

@@ -18,10 +18,10 @@ use crate::pickler::Probe;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
 
-/// Puts the annotations of `function` into the attributes that its loader sets.
-pub(super) fn of_function<'py>(function: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict>) -> PyResult<()> {
+/// Under which name the annotations of `function` travel, and what.
+pub(super) fn of_function<'py>(function: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyAny>)> {
     let name = intern!(function.py(), "__annotate__");
-    put(function, attributes, name, function.getattr_opt(name)?)
+    evaluated(function, name, function.getattr_opt(name)?)
 }
 
 /// Puts the annotations of a class into its state, in place of what Python keeps them in. Versions before 3.14 keep them
@@ -117,19 +117,19 @@ fn meaning<'py>(
     }
 }
 
-/// The names in the text of a function's annotations, as the keys of a dict, in order.
-pub(super) fn names_in_text<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    let py = function.py();
-    let names = PyDict::new(py);
-    // Since 3.14 asking may fail, and then there is no text to look at.
-    if let Ok(annotations) = function.getattr(intern!(py, "__annotations__"))
-        && let Ok(annotations) = annotations.cast::<PyDict>()
-    {
-        for (_, value) in annotations {
-            collect_names(&value, &names, MOST_LEVELS)?;
-        }
+/// The names in the text of a function's annotations, as the keys of a dict, in order; nothing where there are none.
+pub(super) fn names_in_text<'py>(annotations: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    // Where they cannot be evaluated there is a function in their place, and no text to look at.
+    let Ok(annotations) = annotations.cast::<PyDict>() else { return Ok(None) };
+    if annotations.is_empty() {
+        return Ok(None);
     }
-    Ok(names)
+    let names = PyDict::new(annotations.py());
+    // A copy: another thread may change them.
+    for value in annotations.values() {
+        collect_names(&value, &names, MOST_LEVELS)?;
+    }
+    Ok((!names.is_empty()).then_some(names))
 }
 
 /// How deep types inside types are looked into.
@@ -201,11 +201,21 @@ fn put<'py>(
     name: &Bound<'py, PyString>,
     evaluator: Option<Bound<'py, PyAny>>,
 ) -> PyResult<()> {
+    let (name, value) = evaluated(owner, name, evaluator)?;
+    state.set_item(name, value)
+}
+
+/// `__annotations__` and what they are, or `name` and the function that evaluates them.
+fn evaluated<'py>(
+    owner: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    evaluator: Option<Bound<'py, PyAny>>,
+) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyAny>)> {
     let annotations = intern!(owner.py(), "__annotations__");
     match (owner.getattr(annotations), evaluator.filter(|evaluator| !evaluator.is_none())) {
-        (Ok(evaluated), _) => state.set_item(annotations, evaluated),
+        (Ok(evaluated), _) => Ok((annotations.clone(), evaluated)),
         (Err(error), Some(evaluator)) if error.is_instance_of::<PyException>(owner.py()) => {
-            state.set_item(name, with_names_of_class(evaluator)?)
+            Ok((name.clone(), with_names_of_class(evaluator)?))
         }
         (Err(error), _) => Err(error),
     }

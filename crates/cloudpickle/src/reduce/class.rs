@@ -1,8 +1,11 @@
 //! Classes, whatever their metaclass.
 
+use std::cmp::Ordering;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
+use python_objects::class::{is_derived, namespace as own_namespace};
 use python_objects::dict;
 
 use super::builtin_type::builtin_type_reduction;
@@ -47,13 +50,14 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
         let name = intern!(py, "_CacheInfo");
         return Ok(Some(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?)));
     }
-    if class.is_subclass(runtime.enum_type.bind(py))? {
+    if is_derived(class, runtime.enum_type.bind(py)) {
         return enumeration::enum_reduction(class, probe).map(Some);
     }
     let wire = Wire::get(py);
     let namespace = namespace(class)?;
-    let (args, state, more) =
-        (skeleton_args(class, &namespace)?, class_state(class, &namespace, probe)?, PyDict::new(py));
+    let slots = slots_of(class, &namespace)?;
+    let args = skeleton_args(class, &namespace, slots.as_ref())?;
+    let (state, more) = (class_state(class, &namespace, slots.is_some(), probe)?, PyDict::new(py));
     making::add_attributes(class, &namespace, &state, &args)?;
     if !probe.is_attempt() {
         add_definition(class, &state, &more)?;
@@ -70,7 +74,11 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
 
 /// The arguments of `_make_skeleton_class`: metaclass, name, bases, the first of the namespace, id, and room that upstream
 /// left for more.
-fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyTuple>> {
+fn skeleton_args<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+    slots: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
     let py = class.py();
     // What is given here becomes the namespace from which the class is made, also by upstream's loader. Slots and the
     // qualified name can be given to a class in no other way.
@@ -81,8 +89,8 @@ fn skeleton_args<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>
     }
     let qualname = intern!(py, "__qualname__");
     type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
-    if let Some(slots) = slots_of(class, namespace)? {
-        type_kwargs.set_item(intern!(py, "__slots__"), interned_names(&slots)?)?;
+    if let Some(slots) = slots {
+        type_kwargs.set_item(intern!(py, "__slots__"), interned_names(slots)?)?;
     }
     // Set later, this would change the class's own class.
     let pretended = intern!(py, "__class__");
@@ -152,36 +160,45 @@ pub(super) fn add_definition<'py>(
     more.set_item(intern!(py, "definition"), definition::to_bytes(py, &fingerprints))
 }
 
-/// The attributes of the class that travel: its own, less what every class gets anew.
+/// The attributes of the class that travel: its own, less what every class gets anew. `has_slots` says that `__slots__`
+/// travels with what the class is made from.
 pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
+    has_slots: bool,
     probe: &mut Probe,
 ) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
-    let state = own_attributes(namespace, |_, _| true)?;
-    let drop = |name: &Bound<'py, PyAny>| -> PyResult<()> {
-        if state.contains(name)? {
-            state.del_item(name)?;
+    let runtime = Runtime::get(py);
+    let descriptor_type = runtime.member_descriptor_type.bind(py);
+    let mut failed = None;
+    let state = own_attributes(namespace, |name, value| {
+        if value.get_type().is(descriptor_type) {
+            // The descriptors of slots come with the class. They are told by being this class's own, for their names are
+            // mangled where `__slots__` has private ones.
+            return !is_slot_of(class, value).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            });
         }
-        Ok(())
-    };
-    drop(intern!(py, "__weakref__"))?;
-    // Every class has one, of its own if it was given none.
-    if state.get_item(intern!(py, "__doc__"))?.is_some_and(|doc| doc.is_none()) {
-        drop(intern!(py, "__doc__"))?;
+        match name.cast::<PyString>().ok().and_then(|name| name.to_str().ok()) {
+            // The class is made with it, or with one of its own.
+            Some("__weakref__" | "__class__" | "__dict__" | "__module__") => false,
+            // Every class has one, of its own if it was given none.
+            Some("__doc__") => !value.is_none(),
+            // What `copyreg` remembers of the class's slots once an instance was pickled.
+            Some(name) if name == "__slotnames__" => false,
+            Some("__slots__") => !has_slots,
+            _ => true,
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
     }
-    // What `copyreg` remembers of the class's slots once an instance was pickled.
-    drop(intern!(py, "__slotnames__"))?;
-    if class.get_type().is_subclass(Runtime::get(py).abc_meta.bind(py))? {
+    if !class.get_type().is(&runtime.type_type) && class.get_type().is_subclass(runtime.abc_meta.bind(py))? {
         drop_abc_caches(class, &state)?;
     }
-    drop_slots(class, namespace, &state)?;
-    drop(intern!(py, "__class__"))?;
-    drop(intern!(py, "__dict__"))?;
     annotations::of_class(class, &state, probe)?;
-    // The class is made with it.
-    drop(intern!(py, "__module__"))?;
     for name in [intern!(py, "__match_args__"), intern!(py, "__static_attributes__")] {
         if let Some(names) = state.get_item(name)? {
             state.set_item(name, interned_names(&names)?)?;
@@ -190,32 +207,12 @@ pub(super) fn class_state<'py>(
     Ok(state)
 }
 
-/// `__slots__` travels with what the class is made from, and its descriptors come with the class. They are told by being
-/// this class's own, for their names are mangled where `__slots__` has private ones.
-fn drop_slots<'py>(
-    class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyDict>,
-    state: &Bound<'py, PyDict>,
-) -> PyResult<()> {
-    let py = class.py();
-    if slots_of(class, namespace)?.is_some() {
-        let slots = intern!(py, "__slots__");
-        // It is not there if a base has the very same object, such as `()`.
-        if state.contains(slots)? {
-            state.del_item(slots)?;
-        }
-    }
-    for (name, value) in dict::items(&state.copy()?)? {
-        if is_slot_of(class, &value)? {
-            state.del_item(name)?;
-        }
-    }
-    Ok(())
-}
-
 /// The `__slots__` to make the class with, if it was made with any. An attribute of that name that was set later has no
 /// effect on the class, and travels as an attribute.
-fn slots_of<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub(super) fn slots_of<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = class.py();
     let Some(slots) = namespace.get_item(intern!(py, "__slots__"))? else { return Ok(None) };
     let made = PyList::empty(py);
@@ -311,13 +308,24 @@ pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Boun
 /// The attributes in a class's own namespace that `wanted` accepts, in alphabetical order.
 fn own_attributes<'py>(
     namespace: &Bound<'py, PyDict>,
-    wanted: impl Fn(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> bool,
+    mut wanted: impl FnMut(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> bool,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let names = namespace.keys();
-    names.sort()?;
+    let mut items = dict::items(namespace)?;
+    let is_text = |name: &Bound<'py, PyAny>| name.cast_exact::<PyString>().is_ok_and(|name| name.to_str().is_ok());
+    if items.iter().all(|(name, _)| is_text(name)) {
+        items.sort_by(|(one, _), (other, _)| compare(one, other));
+    } else {
+        let names = namespace.keys();
+        names.sort()?;
+        items.clear();
+        for name in names {
+            if let Some(value) = namespace.get_item(&name)? {
+                items.push((name, value));
+            }
+        }
+    }
     let own = PyDict::new(namespace.py());
-    for name in names {
-        let Some(value) = namespace.get_item(&name)? else { continue };
+    for (name, value) in items {
         if wanted(&name, &value) {
             own.set_item(copy_of(&name), value)?;
         }
@@ -325,9 +333,20 @@ fn own_attributes<'py>(
     Ok(own)
 }
 
+/// The order of two plain strings: UTF-8 has that of code points, which is Python's.
+fn compare(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> Ordering {
+    match (one.cast::<PyString>(), other.cast::<PyString>()) {
+        (Ok(one), Ok(other)) => one.to_str().ok().cmp(&other.to_str().ok()),
+        _ => Ordering::Equal,
+    }
+}
+
 /// The class's `__dict__` as it is at this moment, so that what is made of it fits together whatever changes the class
 /// meanwhile.
 pub(super) fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
+    if let Some(namespace) = own_namespace(class)? {
+        return Ok(namespace);
+    }
     let proxy = class.getattr(intern!(class.py(), "__dict__"))?;
     view::copy_of_mapping(proxy.cast::<PyMappingProxy>()?)
 }

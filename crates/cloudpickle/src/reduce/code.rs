@@ -1,5 +1,7 @@
 //! Code objects: the bytecode of functions.
 
+use std::fmt;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyString, PyTuple};
@@ -11,25 +13,49 @@ use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
 
-/// `types.CodeType(...)` with every field, in the order of the running version.
+/// How a field of a code object travels.
 ///
 /// Names, and tuples of names, are written as copies. CPython interns and shares the originals, so whether two of them
 /// are one object depends on what else the process did, and with it the bytes of the pickle.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Travels {
+    AsItIs,
+    AsName,
+    AsFileName,
+    /// A tuple of names, of which there is one for each time it is asked for.
+    AsNames,
+}
+
+/// By the number of the field.
+pub(crate) const TRAVELS: [Travels; FIELDS.len()] = {
+    let mut travels = [Travels::AsItIs; FIELDS.len()];
+    let mut index = 0;
+    while index < FIELDS.len() {
+        travels[index] = match FIELDS[index].as_bytes() {
+            b"co_name" | b"co_qualname" => Travels::AsName,
+            b"co_filename" => Travels::AsFileName,
+            b"co_names" | b"co_varnames" | b"co_freevars" | b"co_cellvars" => Travels::AsNames,
+            _ => Travels::AsItIs,
+        };
+        index += 1;
+    }
+    travels
+};
+
+/// `types.CodeType(...)` with every field, in the order of the running version.
 #[pyfunction]
 #[pyo3(name = "_code_reduce")]
 pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyTuple>> {
     let py = obj.py();
-    let fields = Runtime::get(py).state.code_fields.bind(py);
+    let fields = &Runtime::get(py).state.code_fields;
     let mut args = Vec::with_capacity(FIELDS.len());
-    for (name, field) in FIELDS.iter().zip(fields.iter_borrowed()) {
-        let value = obj.getattr(field.cast::<PyString>()?)?;
-        args.push(match *name {
-            "co_name" => copy_of(&value),
-            "co_filename" => interned(&file_name(value)?)?,
-            "co_names" | "co_varnames" | "co_freevars" | "co_cellvars" => {
-                PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any()
-            }
-            _ => value,
+    for (index, travels) in TRAVELS.iter().enumerate() {
+        let value = fields.object(obj, index)?;
+        args.push(match travels {
+            Travels::AsItIs => value,
+            Travels::AsName => copy_of(&value),
+            Travels::AsFileName => interned(&file_name(value)?)?,
+            Travels::AsNames => PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any(),
         });
     }
     (&Runtime::get(py).code_type, PyTuple::new(py, args)?).into_pyobject(py)
@@ -37,7 +63,7 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
 
 /// The file that the code comes from. What is typed at a prompt or into a notebook has a name that counts the inputs or
 /// holds the number of the process, and would make other bytes of the same function each time.
-fn file_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn file_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = name.py();
     let Some(lasting) = name.cast_exact::<PyString>().ok().and_then(|name| lasting_file_name(name.to_str().ok()?))
     else {
@@ -55,26 +81,62 @@ fn file_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
 /// What stands for a file name that does not last; None for one that does. Notebooks name their cells by a digest of the
 /// contents as well, which is kept.
 fn lasting_file_name(name: &str) -> Option<String> {
-    // Of the interactive interpreter since 3.13.
-    for (counted, lasting) in [("<stdin-", "<stdin>"), ("<python-input-", "<python-input>")] {
-        if name.starts_with(counted) {
-            return Some(lasting.to_owned());
+    if name.starts_with('<') {
+        // Of the interactive interpreter since 3.13.
+        for (counted, lasting) in [("<stdin-", "<stdin>"), ("<python-input-", "<python-input>")] {
+            if name.starts_with(counted) {
+                return Some(lasting.to_owned());
+            }
+        }
+        // `<ipython-input-4-0123abcd>`
+        if let Some(counted) = name.strip_prefix("<ipython-input-") {
+            return counted.split_once('-').map(|(_, digest)| format!("<ipython-input-{digest}>"));
         }
     }
-    // `<ipython-input-4-0123abcd>`
-    if let Some(counted) = name.strip_prefix("<ipython-input-") {
-        return counted.split_once('-').map(|(_, digest)| format!("<ipython-input-{digest}"));
-    }
     // `/tmp/ipykernel_1234/5678.py`
-    let mut parts = name.rsplit(['/', '\\']);
-    let digest = parts.next()?.strip_suffix(".py")?;
-    let process = parts.next()?.strip_prefix("ipykernel_")?;
-    (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+    let (folder, file) = name.rsplit_once(['/', '\\'])?;
+    let digest = file.strip_suffix(".py")?;
+    let (_, process) = folder.rsplit_once("ipykernel_")?;
+    let is_whole = folder.len() == "ipykernel_".len() + process.len()
+        || folder[..folder.len() - "ipykernel_".len() - process.len()].ends_with(['/', '\\']);
+    (is_whole && !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| format!("<ipython-input-{digest}>"))
 }
 
-/// The first item of what `_make_cell` gets to be told the version of Python. No other cell holds such a tuple.
-pub(crate) const VERSION_MARK: &str = "cloudpickle: code for";
+/// The Python that bytecode is for: implementation and minor version.
+///
+/// In a pickle it is a number of four bytes, of which the first is `c`, for code, the second tells the implementation and
+/// the last two are the version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BytecodeVersion(u32);
+
+const IMPLEMENTATIONS: [(u8, &str); 2] = [(b'C', "CPython"), (b'P', "PyPy")];
+
+impl BytecodeVersion {
+    pub(crate) fn of_this_python(py: Python<'_>) -> PyResult<Self> {
+        let implementation: String = py.import("platform")?.getattr("python_implementation")?.call0()?.extract()?;
+        let known = IMPLEMENTATIONS.iter().find(|(_, name)| *name == implementation);
+        let version = py.version_info();
+        Ok(Self(u32::from_be_bytes([b'c', known.map_or(b'?', |(letter, _)| *letter), version.major, version.minor])))
+    }
+
+    /// The version that a number in a pickle stands for, if it stands for one.
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        (number >> 24 == u32::from(b'c')).then_some(Self(number))
+    }
+
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for BytecodeVersion {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [_, letter, major, minor] = self.0.to_be_bytes();
+        let known = IMPLEMENTATIONS.iter().find(|(other, _)| *other == letter);
+        write!(out, "{} {major}.{minor}", known.map_or("another Python", |(_, name)| name))
+    }
+}
 
 /// Whether an object is written as, or around, a code object.
 #[inline]
@@ -83,16 +145,17 @@ pub(crate) fn is_made_of_code<'py>(obj: &Bound<'py, PyAny>, reduction: &Reductio
     obj.get_type().is(&Runtime::get(py).code_type) || reduction.callable.is(&Wire::get(py).make_function)
 }
 
-/// What a pickle says before its first code object: the mark, the Python on which it can run, and whose code it is.
-pub(crate) fn version_told<'py>(obj: &Bound<'py, PyAny>) -> [Bound<'py, PyString>; 3] {
+/// What a pickle says before its first code object, besides the version: whose code it is. A function's module and
+/// qualified name, or None and the name of a code object. The strings are those that are written anyway.
+pub(crate) fn owner_of_code<'py>(obj: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 2]> {
     let py = obj.py();
-    let text = |name| obj.getattr_opt(name).ok().flatten().and_then(|value| value.cast_into::<PyString>().ok());
-    let module = text(intern!(py, "__module__")).map(|module| lookup::travelling_name(module.into_any()));
-    let name = match (module, text(intern!(py, "__qualname__"))) {
-        (Some(module), Some(name)) => format!("function {module}.{name}"),
-        (None, Some(name)) => format!("function {name}"),
-        _ => format!("code object {}", text(intern!(py, "co_name")).map_or_else(String::new, |name| name.to_string())),
-    };
-    let version = Runtime::get(py).state.python_version.bind(py).clone();
-    [intern!(py, VERSION_MARK).clone(), version, PyString::new(py, &name)]
+    let text = |name| obj.getattr_opt(name).ok().flatten().filter(Bound::is_instance_of::<PyString>);
+    match (text(intern!(py, "__module__")), text(intern!(py, "__qualname__"))) {
+        (Some(module), Some(name)) => Ok([interned(&lookup::travelling_name(module))?, copy_of(&name)]),
+        (None, Some(name)) => Ok([intern!(py, "").clone().into_any(), copy_of(&name)]),
+        _ => {
+            let name = text(intern!(py, "co_name")).unwrap_or_else(|| intern!(py, "").clone().into_any());
+            Ok([py.None().into_bound(py), copy_of(&name)])
+        }
+    }
 }

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFunction, PyInt, PyList, PyString, PyTuple, PyType};
 
-use super::class::{add_definition, class_state, namespace};
+use super::class::{add_definition, class_state, namespace, slots_of};
 use python_objects::compat::types::ENUM_TAKES_NATIVE_NEW;
 
 use super::reduction::Reduction;
@@ -37,7 +37,9 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
         class_tracker::tracker(py).wanted_id(class)?,
         if ENUM_TAKES_NATIVE_NEW { Some(recipe(class, &members)?) } else { None },
     );
-    let state = class_state(class, &namespace(class)?, probe)?;
+    let namespace = namespace(class)?;
+    let has_slots = slots_of(class, &namespace)?.is_some();
+    let state = class_state(class, &namespace, has_slots, probe)?;
     let derived = [
         intern!(py, "_generate_next_value_"),
         intern!(py, "_member_names_"),

@@ -7,6 +7,7 @@ use pyo3::types::{
     PyCFunction, PyCode, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple, PyType,
 };
 use python_objects::dict;
+use python_objects::function::{Annotations, FunctionParts};
 
 use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
@@ -18,38 +19,171 @@ use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
 
 /// How `function` travels: `None` if by reference.
-///
-/// By value it is `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, state)`. The
-/// function is made before what may refer to it: its globals hold at first only what relative imports need, the others
-/// are in the state. Its cells are the cells themselves, so that closures that share a variable still do; one that refers
-/// to itself through a cell is cut short by the memo, like a tuple that contains itself.
 pub(crate) fn function_reduction<'py>(
     function: &Bound<'py, PyFunction>,
     base_globals: &BaseGlobals,
     probe: &mut Probe,
 ) -> PyResult<Option<Reduction<'py>>> {
-    if lookup::by_reference(function)? {
+    match Travelling::of(function, base_globals, probe)? {
+        Travelling::ByReference => Ok(None),
+        Travelling::As(reduction) => Ok(Some(reduction)),
+        Travelling::ByValue(parts) => parts.reduction().map(Some),
+    }
+}
+
+/// How a function travels.
+pub(crate) enum Travelling<'py> {
+    ByReference,
+    ByValue(Box<Parts<'py>>),
+    /// As something that is neither.
+    As(Reduction<'py>),
+}
+
+/// The parts of a function by value.
+///
+/// It is `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
+/// The function is made before what may refer to it: its globals hold at first only what relative imports need, the
+/// others are in the state. Its cells are the cells themselves, so that closures that share a variable still do; one that
+/// refers to itself through a cell is cut short by the memo, like a tuple that contains itself.
+pub(crate) struct Parts<'py> {
+    pub(crate) code: Bound<'py, PyCode>,
+    /// What stands for the namespace that the function shares with others.
+    pub(crate) base_globals: Bound<'py, PyAny>,
+    pub(crate) closure: Option<Bound<'py, PyTuple>>,
+    /// Its module, as pickles name it, and its qualified name.
+    pub(crate) owner: [Bound<'py, PyAny>; 2],
+    /// What goes into its `__dict__`; nothing where that is empty.
+    pub(crate) attributes: Option<Bound<'py, PyDict>>,
+    /// What becomes its attributes, besides those of which there are none.
+    pub(crate) slots: Slots<'py>,
+}
+
+/// The names of the slots that every function has, in the order in which they travel. The loader sets them as attributes
+/// but for the last three.
+pub(crate) struct Slots<'py> {
+    pub(crate) name: Bound<'py, PyAny>,
+    pub(crate) kwdefaults: Bound<'py, PyAny>,
+    pub(crate) defaults: Bound<'py, PyAny>,
+    pub(crate) doc: Bound<'py, PyAny>,
+    /// Under which name annotations travel, and what; nothing for a function that has none.
+    pub(crate) annotations: Option<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
+    /// `def f[T]()` (Python 3.12).
+    pub(crate) type_params: Option<Bound<'py, PyAny>>,
+    /// Submodules in use, and the sources of modules; nothing where there are none.
+    pub(crate) submodules: Option<Bound<'py, PyList>>,
+    /// The globals in use; nothing where there are none.
+    pub(crate) globals: Option<Bound<'py, PyDict>>,
+}
+
+impl<'py> Travelling<'py> {
+    /// Decides how `function` travels.
+    pub(crate) fn of(
+        function: &Bound<'py, PyFunction>,
+        base_globals: &BaseGlobals,
+        probe: &mut Probe,
+    ) -> PyResult<Self> {
+        let py = function.py();
+        let own = FunctionParts::of(function)?;
+        // Nothing in the script is found by a name elsewhere.
+        let of_main = lookup::is_name_of_main(&own.module);
+        if !of_main && lookup::by_reference(function)? {
+            return Ok(Self::ByReference);
+        }
+        let Ok(code) = own.code.cast_exact::<PyCode>() else {
+            return builtin_function_reduction(function).map(Self::As);
+        };
+        if !of_main && let Some(wrapper) = lookup::wrapper_of(function)? {
+            let getattr = Runtime::get(py).getattr.bind(py).clone();
+            let args = (wrapper, intern!(py, "__wrapped__")).into_pyobject(py)?;
+            return Ok(Self::As(Reduction::call(getattr, args)));
+        }
+        let base_globals = base_globals.of(&own.globals)?;
+        let module = if of_main { intern!(py, "__main__").clone().into_any() } else { interned(&own.module)? };
+        let annotations = match own.annotations {
+            Annotations::Nothing => None,
+            Annotations::Here(here) => Some((intern!(py, "__annotations__").clone(), here.into_any())),
+            Annotations::Ask => Some(annotations::of_function(function)?),
+        };
+        let globals = used_globals(code, &own.globals, annotations.as_ref().map(|(_, value)| value), probe)?;
+        let mut submodules = used_submodules(code, own.closure.as_ref(), globals.as_ref())?;
+        if let Some(carried) = registry::carried_with(&own.globals)? {
+            submodules.get_or_insert_with(|| PyList::empty(py)).append(carried)?;
+        }
+        Ok(Self::ByValue(Box::new(Parts {
+            code: code.clone(),
+            base_globals,
+            owner: [module, copy_of(&own.qualname)],
+            attributes: own.attributes.map(|own| attributes(&own)).transpose()?.flatten(),
+            slots: Slots {
+                name: copy_of(&own.name),
+                kwdefaults: own.kwdefaults,
+                defaults: own.defaults,
+                doc: own.doc,
+                annotations,
+                type_params: own.type_params,
+                submodules,
+                globals,
+            },
+            closure: own.closure,
+        })))
+    }
+}
+
+/// What goes into a function's `__dict__`.
+fn attributes<'py>(own: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    if own.is_empty() {
         return Ok(None);
     }
-    let py = function.py();
-    if !function.getattr(intern!(py, "__code__"))?.is_instance_of::<PyCode>() {
-        return builtin_function_reduction(function).map(Some);
+    let attributes = PyDict::new(own.py());
+    // The items of one moment, because a name that is no string may run code of its own when it is hashed.
+    for (name, value) in dict::items(own)? {
+        attributes.set_item(copy_of(&name), value)?;
     }
-    if let Some(wrapper) = lookup::wrapper_of(function)? {
-        let getattr = Runtime::get(py).getattr.bind(py).clone();
-        return Ok(Some(Reduction::call(getattr, (wrapper, intern!(py, "__wrapped__")).into_pyobject(py)?)));
+    Ok(Some(attributes))
+}
+
+impl<'py> Parts<'py> {
+    fn reduction(self) -> PyResult<Reduction<'py>> {
+        let py = self.code.py();
+        let wire = Wire::get(py);
+        let args = (&self.code, &self.base_globals, py.None(), py.None(), &self.closure).into_pyobject(py)?;
+        Ok(Reduction {
+            callable: wire.make_function.bind(py).clone().into_any(),
+            args,
+            state: Some(self.state()?.into_any()),
+            list_items: None,
+            dict_items: None,
+            state_setter: Some(wire.function_setstate.bind(py).clone().into_any()),
+        })
     }
-    let parts = FunctionParts::of(function)?;
-    let wire = Wire::get(py);
-    let base_globals = base_globals.of(&parts.globals)?;
-    Ok(Some(Reduction {
-        callable: wire.make_function.bind(py).clone().into_any(),
-        args: (&parts.code, base_globals, py.None(), py.None(), &parts.closure).into_pyobject(py)?,
-        state: Some(function_state(function, &parts, probe)?.into_any()),
-        list_items: None,
-        dict_items: None,
-        state_setter: Some(wire.function_setstate.bind(py).clone().into_any()),
-    }))
+
+    /// The argument of `_function_setstate`: what goes into the function's `__dict__`, and what becomes its attributes,
+    /// globals and cells.
+    fn state(self) -> PyResult<Bound<'py, PyTuple>> {
+        let py = self.code.py();
+        let dict = PyDict::new(py);
+        let [module, qualname] = self.owner;
+        let slots = self.slots;
+        dict.set_item(intern!(py, "__name__"), slots.name)?;
+        dict.set_item(intern!(py, "__qualname__"), qualname)?;
+        dict.set_item(intern!(py, "__kwdefaults__"), slots.kwdefaults)?;
+        dict.set_item(intern!(py, "__defaults__"), slots.defaults)?;
+        dict.set_item(intern!(py, "__module__"), module)?;
+        dict.set_item(intern!(py, "__doc__"), slots.doc)?;
+        match slots.annotations {
+            Some((name, value)) => dict.set_item(name, value)?,
+            None => dict.set_item(intern!(py, "__annotations__"), PyDict::new(py))?,
+        }
+        if let Some(parameters) = slots.type_params {
+            dict.set_item(intern!(py, "__type_params__"), parameters)?;
+        }
+        // Upstream's loader fills the function's cells from these; ours come filled.
+        dict.set_item(intern!(py, "__closure__"), py.None())?;
+        let submodules = slots.submodules.unwrap_or_else(|| PyList::empty(py));
+        dict.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
+        dict.set_item(intern!(py, "__globals__"), slots.globals.unwrap_or_else(|| PyDict::new(py)))?;
+        (self.attributes.unwrap_or_else(|| PyDict::new(py)), dict).into_pyobject(py)
+    }
 }
 
 /// How a function travels whose code is not Python's. On PyPy, the methods of builtin types are functions of this kind, and
@@ -81,80 +215,27 @@ fn builtin_function_reduction<'py>(function: &Bound<'py, PyFunction>) -> PyResul
     Ok(Reduction::call(function_type, (code, PyDict::new(py), name).into_pyobject(py)?))
 }
 
-/// The parts of a function that decide what travels with it.
-struct FunctionParts<'py> {
-    code: Bound<'py, PyCode>,
-    globals: Bound<'py, PyDict>,
-    closure: Option<Bound<'py, PyTuple>>,
-}
-
-impl<'py> FunctionParts<'py> {
-    fn of(function: &Bound<'py, PyFunction>) -> PyResult<Self> {
-        let py = function.py();
-        Ok(Self {
-            code: function.getattr(intern!(py, "__code__"))?.cast_into()?,
-            globals: function.getattr(intern!(py, "__globals__"))?.cast_into()?,
-            closure: function.getattr(intern!(py, "__closure__"))?.cast_into().ok(),
-        })
-    }
-}
-
-/// The argument of `_function_setstate`: what goes into the function's `__dict__`, and what becomes its attributes,
-/// globals and cells.
-fn function_state<'py>(
-    function: &Bound<'py, PyFunction>,
-    parts: &FunctionParts<'py>,
-    probe: &mut Probe,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let py = function.py();
-    let slots = PyDict::new(py);
-    for name in [intern!(py, "__name__"), intern!(py, "__qualname__")] {
-        slots.set_item(name, copy_of(&function.getattr(name)?))?;
-    }
-    for name in [intern!(py, "__kwdefaults__"), intern!(py, "__defaults__")] {
-        slots.set_item(name, function.getattr(name)?)?;
-    }
-    let module = intern!(py, "__module__");
-    slots.set_item(module, interned(&lookup::travelling_name(function.getattr(module)?))?)?;
-    let doc = intern!(py, "__doc__");
-    slots.set_item(doc, function.getattr(doc)?)?;
-    annotations::of_function(function, &slots)?;
-    // `def f[T]()` (Python 3.12).
-    let parameters = intern!(py, "__type_params__");
-    if let Some(own) = function.getattr_opt(parameters)?
-        && own.is_truthy()?
-    {
-        slots.set_item(parameters, own)?;
-    }
-    // Upstream's loader fills the function's cells from these; ours come filled.
-    slots.set_item(intern!(py, "__closure__"), py.None())?;
-    let globals = used_globals(function, parts, probe)?;
-    let submodules = used_submodules(parts, &globals)?;
-    if let Some(carried) = registry::carried_with(&parts.globals)? {
-        submodules.append(carried)?;
-    }
-    slots.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
-    slots.set_item(intern!(py, "__globals__"), globals)?;
-
-    let attributes = PyDict::new(py);
-    // The items of one moment, because a name that is no string may run code of its own when it is hashed.
-    for (name, value) in dict::items(&function.getattr(intern!(py, "__dict__"))?.cast_into()?)? {
-        attributes.set_item(copy_of(&name), value)?;
-    }
-    (attributes, slots).into_pyobject(py)
-}
-
 /// Of the function's globals, those that its code names, and those that its annotations name in text, as far as they can
 /// be pickled: the function runs without these.
 fn used_globals<'py>(
-    function: &Bound<'py, PyFunction>,
-    parts: &FunctionParts<'py>,
+    code: &Bound<'py, PyCode>,
+    globals: &Bound<'py, PyDict>,
+    annotations: Option<&Bound<'py, PyAny>>,
     probe: &mut Probe,
-) -> PyResult<Bound<'py, PyDict>> {
-    let used = PyDict::new(parts.code.py());
-    let module = lookup::importable_module_of(&parts.globals)?;
-    for name in code_globals::global_names(&parts.code)?.keys() {
-        if let Some(value) = global(&parts.globals, &name)? {
+) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let py = code.py();
+    let names = code_globals::global_names(code)?;
+    let text = match annotations {
+        Some(annotations) if !probe.is_attempt() => annotations::names_in_text(annotations)?,
+        _ => None,
+    };
+    if names.is_none() && text.is_none() {
+        return Ok(None);
+    }
+    let used = PyDict::new(py);
+    let module = lookup::importable_module_of(globals)?;
+    for name in names.iter().flat_map(|names| names.keys()) {
+        if let Some(value) = global(globals, &name)? {
             let value = match &module {
                 Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
                 _ => value,
@@ -162,14 +243,11 @@ fn used_globals<'py>(
             used.set_item(name, value)?;
         }
     }
-    if probe.is_attempt() {
-        return Ok(used);
-    }
-    for name in annotations::names_in_text(function)?.keys() {
+    for name in text.iter().flat_map(|names| names.keys()) {
         if used.contains(&name)? {
             continue;
         }
-        match global(&parts.globals, &name) {
+        match global(globals, &name) {
             Ok(Some(value)) if probe.can_be_pickled(&value)? => used.set_item(name, value)?,
             Ok(_) => {}
             // What was imported for type checkers need not be there.
@@ -177,7 +255,7 @@ fn used_globals<'py>(
             Err(error) => return Err(error),
         }
     }
-    Ok(used)
+    Ok((!used.is_empty()).then_some(used))
 }
 
 /// Whether a global of an importable module travels by value. One that cannot is referred to in that module: a worker that
@@ -211,9 +289,23 @@ fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResu
 
 /// The submodules that the code reaches through a package among its globals and closure variables. Being pickled is their
 /// whole purpose: they are imported where the function is loaded.
-fn used_submodules<'py>(parts: &FunctionParts<'py>, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
-    let names = code_globals::names_of_submodules(&parts.code)?;
-    let closure_values = parts.closure.iter().flatten().map(|cell| contents(&cell)).collect::<PyResult<Vec<_>>>()?;
-    let closure_values = closure_values.into_iter().flatten();
-    submodules::imported_submodules(&names, globals.values().into_iter().chain(closure_values))
+fn used_submodules<'py>(
+    code: &Bound<'py, PyCode>,
+    closure: Option<&Bound<'py, PyTuple>>,
+    globals: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let mut packages = Vec::new();
+    for value in globals.iter().flat_map(|globals| globals.values()) {
+        packages.extend(submodules::package(value)?);
+    }
+    for cell in closure.into_iter().flatten() {
+        if let Some(value) = contents(&cell)? {
+            packages.extend(submodules::package(value)?);
+        }
+    }
+    if packages.is_empty() {
+        return Ok(None);
+    }
+    let found = submodules::imported_submodules(&code_globals::names_of_submodules(code)?, packages)?;
+    Ok((!found.is_empty()).then_some(found))
 }

@@ -17,6 +17,7 @@ mod logger;
 pub(crate) mod making;
 mod method;
 pub(crate) mod module;
+pub(crate) mod names;
 pub(crate) mod reduction;
 mod sentinel;
 pub(crate) mod singleton;
@@ -27,9 +28,12 @@ mod wrapper;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyCFunction, PyTuple, PyType};
 
 use crate::runtime::{self, Runtime};
+pub(crate) use names::interned;
+use names::{copy_of, interned_names};
 
 /// Declares which types go to which reducer: one line each, `[fields of Runtime] => family::function;`. A function that
 /// no type goes to has `[]`: it is added under its name only.
@@ -47,10 +51,30 @@ macro_rules! reducers {
                 runtime::add_function(module, function)?;
             })*
             typing::add_to(module, table)?;
+            let own = |ty: &Py<PyType>| Ok::<_, PyErr>(table.as_any().get_item(ty)?.unbind());
+            // A second import of the extension keeps the first one's objects.
+            let _ = OWN_REDUCERS.set(py, [own(&runtime.code_type)?, own(&runtime.cell_type)?, own(&runtime.module_type)?]);
             module.add("_dispatch_table", table)?;
             module.add("_default_dispatch_table", &runtime.state.dispatch_table)
         }
     };
+}
+
+/// The reducers of code objects, cells and modules.
+static OWN_REDUCERS: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
+
+/// Whether functions, and what they consist of, are reduced by nobody else's reducers. The tables are open to everybody.
+pub(crate) fn are_untouched(py: Python<'_>) -> PyResult<bool> {
+    let runtime = Runtime::get(py);
+    let Some(own) = OWN_REDUCERS.get(py) else { return Ok(false) };
+    let table = runtime.state.reducers.bind(py);
+    for (ty, own) in [&runtime.code_type, &runtime.cell_type, &runtime.module_type].into_iter().zip(own) {
+        if !table.get_item(ty)?.is_some_and(|reducer| reducer.is(own)) {
+            return Ok(false);
+        }
+    }
+    let of_functions = py.get_type::<PyCFunction>();
+    Ok(!table.contains(&of_functions)? && !runtime.copyreg_dispatch_table.bind(py).contains(of_functions)?)
 }
 
 reducers! {
@@ -113,39 +137,4 @@ pub(crate) fn by_base<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
         return file::file_reduce(obj).map(Some);
     }
     Ok(None)
-}
-
-/// A string equal to `name` and not the same object.
-///
-/// CPython interns names, so that one string object is the name of many things; how many depends on what else the
-/// process did. The memo goes by identity, so that the bytes of a pickle would depend on it too. (Strings of one
-/// character below 256 are the same object in every process, and stay so.)
-fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-    match name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()) {
-        Some(text) => PyString::new(name.py(), text).into_any(),
-        // Not a plain string, or one with lone surrogates: left as it is.
-        None => name.clone(),
-    }
-}
-
-/// The interned string that equals `name`; what is no plain string is left as it is.
-///
-/// For names that belong to many functions and classes: of modules, files and classes. In the process that defined them
-/// they are one object, so that the memo writes them once; in one that loaded them from several pickles they are several,
-/// and the bytes would differ.
-pub(crate) fn interned<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let py = name.py();
-    match name.cast_exact::<PyString>() {
-        Ok(text) => Runtime::get(py).sys_intern.bind(py).call1((text,)),
-        Err(_) => Ok(name.clone()),
-    }
-}
-
-/// A tuple of the interned strings that equal `names`, not the same object; what is no tuple is left as it is.
-///
-/// The compiler makes one object of equal tuples of constants in a class body.
-fn interned_names<'py>(names: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let Ok(tuple) = names.cast_exact::<PyTuple>() else { return Ok(names.clone()) };
-    let names = tuple.iter().map(|name| interned(&name)).collect::<PyResult<Vec<_>>>()?;
-    Ok(PyTuple::new(tuple.py(), names)?.into_any())
 }

@@ -307,6 +307,14 @@ impl<B: Buffer> Encoder<B> {
         self.payload(Payload::Unicode, utf8)
     }
 
+    /// A short `str` that is the same in many pickles, from protocol 4 on: `SHORT_BINUNICODE`.
+    #[inline]
+    pub fn short_unicode(&mut self, text: &'static str) {
+        self.expect(Opcode::ShortBinUnicode);
+        debug_assert!(text.len() < 256, "it has a length of one byte");
+        self.write_with_data(&argument::uint1(Opcode::ShortBinUnicode, text.len() as u8), text.as_bytes());
+    }
+
     /// A `str`, for protocol 0: `UNICODE`, on one line, in `raw-unicode-escape`.
     pub fn unicode_text(&mut self, code_points: impl Iterator<Item = u32>) {
         self.framing.enter(&mut self.buffer);
@@ -378,7 +386,11 @@ impl<B: Buffer> Encoder<B> {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        if self.buffer.try_reserve(len.saturating_add(HEADERS)) { Ok(()) } else { Err(FormatError::OutOfMemory { len: len as u64 }) }
+        if self.buffer.try_reserve(len.saturating_add(HEADERS)) {
+            Ok(())
+        } else {
+            Err(FormatError::OutOfMemory { len: len as u64 })
+        }
     }
 }
 

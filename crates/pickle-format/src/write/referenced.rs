@@ -77,7 +77,17 @@ impl Referenced {
     /// The object whose opcodes end at this offset of the buffer might be referred to.
     #[inline]
     pub(super) fn note(&mut self, end: usize, in_frame: bool) {
+        if self.places.capacity() == 0 {
+            self.make_room();
+        }
         self.places.push(self.position(end, in_frame));
+    }
+
+    /// Room for the objects of a small pickle, so that it need not be made bit by bit.
+    #[cold]
+    fn make_room(&mut self) {
+        self.places.reserve(64);
+        self.references.reserve(32);
     }
 
     /// The two bytes before this offset are a reference to the object that was noted as number `target`.

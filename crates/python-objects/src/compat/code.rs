@@ -45,6 +45,13 @@ pub const FIELDS: &[&str] = &[
     "co_cellvars",
 ];
 
+/// Where `co_code`, `co_consts` and `co_names` stand in [`FIELDS`].
+pub const INSTRUCTIONS: usize = 6;
+/// See [`INSTRUCTIONS`].
+pub const CONSTANTS: usize = 7;
+/// See [`INSTRUCTIONS`].
+pub const NAMES: usize = 8;
+
 /// How far to shift the argument of `LOAD_GLOBAL` for the index into `co_names`: since 3.11 its lowest bit says whether a
 /// NULL is pushed for the call that follows.
 pub const LOAD_GLOBAL_SHIFT: u32 = if cfg!(all(Py_3_11, not(PyPy))) { 1 } else { 0 };

@@ -163,8 +163,9 @@ fn is_laid_out_as_expected(array: &Bound<'_, PyAny>) -> PyResult<bool> {
             && (*fields).dtype == dtype.as_ptr()
             && ((*fields).flags & C_CONTIGUOUS != 0) == contiguous
             && ((*fields).flags & WRITEABLE != 0) == writeable
-            && shape.iter().enumerate().all(|(index, len)| {
-                len.extract::<isize>().is_ok_and(|len| *(*fields).dimensions.add(index) == len)
-            })
+            && shape
+                .iter()
+                .enumerate()
+                .all(|(index, len)| len.extract::<isize>().is_ok_and(|len| *(*fields).dimensions.add(index) == len))
     })
 }

@@ -1,0 +1,470 @@
+//! Functions, the variables of their closures, and the modules among their globals, written as their reductions would be.
+//!
+//! A reduction is made of Python objects: tuples of arguments, dicts of state. Where nobody looks at them, neither a hook
+//! nor a pickler with a protocol that has other opcodes, these frames write what they would hold, opcode by opcode.
+
+use pickle_format::Opcode;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString};
+use python_objects::cell;
+
+use super::endless::Level;
+use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::optimism::Shared;
+use super::path::Hop;
+use super::save_reduce::Part;
+use crate::by_value::{lookup, registry};
+use crate::rebuild::Wire;
+use crate::reduce;
+use crate::reduce::function::{Parts, Travelling};
+use crate::runtime;
+
+/// Writes a string that every pickle of its kind has.
+macro_rules! save_wire_text {
+    ($engine:expr, $text:literal) => {
+        $engine.save_wire_text(intern!($engine.py, $text), $text)?
+    };
+}
+pub(super) use save_wire_text;
+
+/// `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
+pub(super) struct FunctionFrame<'py> {
+    pub(super) function: Bound<'py, PyFunction>,
+    parts: Box<Parts<'py>>,
+    next: FunctionStep,
+    /// The slot whose value is being written.
+    slot: Option<&'static str>,
+    level: Level,
+}
+
+/// What is written next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum FunctionStep {
+    Code,
+    BaseGlobals,
+    Closure,
+    Make,
+    Attributes,
+    Name,
+    Qualname,
+    KeywordDefaults,
+    Defaults,
+    Module,
+    Doc,
+    Annotations,
+    TypeParams,
+    Submodules,
+    Globals,
+    SetState,
+    Done,
+}
+
+impl<'py> Suspendable<'py> for FunctionFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
+        use FunctionStep as Next;
+
+        let py = engine.py;
+        loop {
+            match self.next {
+                Next::Code => {
+                    engine.save_wire_function(
+                        &Wire::get(py).make_function,
+                        intern!(py, "_make_function"),
+                        "_make_function",
+                    )?;
+                    engine.encoder.op(Opcode::Mark);
+                    self.next = Next::BaseGlobals;
+                    save_part!(engine, self.parts.code.as_any());
+                }
+                Next::BaseGlobals => {
+                    self.next = Next::Closure;
+                    save_part!(engine, &self.parts.base_globals);
+                }
+                Next::Closure => {
+                    engine.encoder.none();
+                    engine.encoder.none();
+                    self.next = Next::Make;
+                    match &self.parts.closure {
+                        Some(closure) => save_part!(engine, closure.as_any()),
+                        None => engine.encoder.none(),
+                    }
+                }
+                Next::Make => {
+                    engine.encoder.op(Opcode::Tuple);
+                    engine.encoder.op(Opcode::Reduce);
+                    if let Some(index) = engine.memo_get(&self.function) {
+                        // It was reached again through its own closure and is complete; what is on the stack is a second
+                        // copy.
+                        engine.encoder.op(Opcode::Pop);
+                        engine.memo_fetch(index)?;
+                        self.next = Next::Done;
+                        continue;
+                    }
+                    engine.memo_put(&self.function)?;
+                    engine.save_wire_function(
+                        &Wire::get(py).function_setstate,
+                        intern!(py, "_function_setstate"),
+                        "_function_setstate",
+                    )?;
+                    self.fetch(engine)?;
+                    self.next = Next::Attributes;
+                }
+                Next::Attributes => {
+                    self.next = Next::Name;
+                    match &self.parts.attributes {
+                        Some(attributes) => save_part!(engine, attributes.as_any()),
+                        None => engine.encoder.op(Opcode::EmptyDict),
+                    }
+                }
+                Next::Name => {
+                    engine.encoder.op(Opcode::EmptyDict);
+                    engine.encoder.op(Opcode::Mark);
+                    self.next = Next::Qualname;
+                    self.slot = Some("__name__");
+                    save_wire_text!(engine, "__name__");
+                    save_part!(engine, &self.parts.slots.name);
+                }
+                Next::Qualname => {
+                    self.next = Next::KeywordDefaults;
+                    self.slot = Some("__qualname__");
+                    save_wire_text!(engine, "__qualname__");
+                    save_part!(engine, &self.parts.owner[1]);
+                }
+                Next::KeywordDefaults => {
+                    self.next = Next::Defaults;
+                    self.slot = Some("__kwdefaults__");
+                    save_wire_text!(engine, "__kwdefaults__");
+                    save_part!(engine, &self.parts.slots.kwdefaults);
+                }
+                Next::Defaults => {
+                    self.next = Next::Module;
+                    self.slot = Some("__defaults__");
+                    save_wire_text!(engine, "__defaults__");
+                    save_part!(engine, &self.parts.slots.defaults);
+                }
+                Next::Module => {
+                    self.next = Next::Doc;
+                    self.slot = Some("__module__");
+                    save_wire_text!(engine, "__module__");
+                    save_part!(engine, &self.parts.owner[0]);
+                }
+                Next::Doc => {
+                    self.next = Next::Annotations;
+                    self.slot = Some("__doc__");
+                    save_wire_text!(engine, "__doc__");
+                    save_part!(engine, &self.parts.slots.doc);
+                }
+                Next::Annotations => {
+                    self.next = Next::TypeParams;
+                    if let Some((name, annotations)) = self.parts.slots.annotations.take() {
+                        // `__annotations__`, or what evaluates them.
+                        self.slot = Some("__annotations__");
+                        engine.save_text(&name)?;
+                        save_part!(engine, &annotations);
+                    } else {
+                        self.slot = Some("__annotations__");
+                        save_wire_text!(engine, "__annotations__");
+                        engine.encoder.op(Opcode::EmptyDict);
+                    }
+                }
+                Next::TypeParams => {
+                    self.next = Next::Submodules;
+                    if let Some(parameters) = self.parts.slots.type_params.take() {
+                        self.slot = Some("__type_params__");
+                        save_wire_text!(engine, "__type_params__");
+                        save_part!(engine, &parameters);
+                    }
+                }
+                Next::Submodules => {
+                    save_wire_text!(engine, "__closure__");
+                    engine.encoder.none();
+                    self.next = Next::Globals;
+                    self.slot = Some("_cloudpickle_submodules");
+                    save_wire_text!(engine, "_cloudpickle_submodules");
+                    match &self.parts.slots.submodules {
+                        Some(submodules) => save_part!(engine, submodules.as_any()),
+                        None => engine.encoder.op(Opcode::EmptyList),
+                    }
+                }
+                Next::Globals => {
+                    self.next = Next::SetState;
+                    self.slot = Some("__globals__");
+                    save_wire_text!(engine, "__globals__");
+                    match &self.parts.slots.globals {
+                        Some(globals) => save_part!(engine, globals.as_any()),
+                        None => engine.encoder.op(Opcode::EmptyDict),
+                    }
+                }
+                Next::SetState => {
+                    engine.encoder.op(Opcode::SetItems);
+                    engine.encoder.op(Opcode::Tuple2);
+                    engine.encoder.op(Opcode::Tuple2);
+                    engine.encoder.op(Opcode::Reduce);
+                    engine.encoder.op(Opcode::Pop);
+                    self.next = Next::Done;
+                }
+                Next::Done => {
+                    engine.end_of_care();
+                    engine.endless.leave(self.level);
+                    return Ok(Saved::Done);
+                }
+            }
+        }
+    }
+}
+
+impl<'py> FunctionFrame<'py> {
+    fn fetch(&self, engine: &mut Engine<'py, '_>) -> PyResult<()> {
+        match engine.memo_get(&self.function) {
+            Some(index) => engine.memo_fetch(index),
+            None => unreachable!("there is a memo, for no frame of this kind is made without one"),
+        }
+    }
+
+    /// The part of the reduction that is being written, and the way to what is being written in it.
+    pub(super) fn place(&self) -> (Option<Part>, Vec<Hop<'py>>) {
+        use FunctionStep as Next;
+
+        match (self.next, &self.slot) {
+            (Next::Code, _) => (Some(Part::Reconstructor), vec![]),
+            (Next::BaseGlobals, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(0)]),
+            (Next::Closure, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(1)]),
+            (Next::Make, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(4)]),
+            (_, Some(slot)) => {
+                let slot = PyString::new(self.function.py(), slot).into_any();
+                (Some(Part::State), vec![Hop::Index(1), Hop::Value(slot, None)])
+            }
+            (Next::Name, _) => (Some(Part::State), vec![Hop::Index(0)]),
+            (..) => (None, vec![]),
+        }
+    }
+
+    /// The same in the words of the C pickler's notes, from the inside out.
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        let (part, hops) = self.place();
+        in_progress("function", part, &hops)
+    }
+}
+
+/// The notes of the C pickler on a part of an object, and on the way to what is being written in it.
+pub(super) fn in_progress(type_name: &str, part: Option<Part>, hops: &[Hop<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for hop in hops.iter().rev() {
+        match hop {
+            Hop::Index(index) => notes.push(format!("tuple item {index}")),
+            Hop::Value(key, _) => notes.extend(key.repr().ok().map(|key| format!("dict item {key}"))),
+            Hop::Key(_) | Hop::Element | Hop::PersistentId => {}
+        }
+    }
+    let part = match part {
+        Some(Part::Reconstructor) => Some("reconstructor"),
+        Some(Part::ReconstructorArguments) => Some("reconstructor arguments"),
+        Some(Part::StateSetter) => Some("state setter"),
+        Some(Part::State) => Some("state"),
+        _ => None,
+    };
+    notes.extend(part.into_iter().chain(["object"]).map(|part| format!("{type_name} {part}")));
+    notes
+}
+
+/// `_make_empty_cell()`, then the contents as state for BUILD.
+pub(super) struct CellFrame<'py> {
+    pub(super) cell: Bound<'py, PyAny>,
+    /// Taken when its writing begins.
+    contents: Option<Bound<'py, PyAny>>,
+    level: Level,
+}
+
+impl<'py> Suspendable<'py> for CellFrame<'py> {
+    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
+        if let Some(contents) = self.contents.take() {
+            engine.encoder.none();
+            engine.encoder.op(Opcode::EmptyDict);
+            save_wire_text!(engine, "cell_contents");
+            save_part!(engine, &contents);
+        }
+        engine.encoder.op(Opcode::SetItem);
+        engine.encoder.op(Opcode::Tuple2);
+        engine.encoder.op(Opcode::Build);
+        engine.end_of_care();
+        engine.endless.leave(self.level);
+        Ok(Saved::Done)
+    }
+}
+
+impl<'py> CellFrame<'py> {
+    pub(super) fn place(&self) -> (Option<Part>, Vec<Hop<'py>>) {
+        let name = intern!(self.cell.py(), "cell_contents").clone().into_any();
+        (Some(Part::State), vec![Hop::Index(1), Hop::Value(name, None)])
+    }
+
+    pub(super) fn in_progress(&self) -> Vec<String> {
+        let (part, hops) = self.place();
+        in_progress("cell", part, &hops)
+    }
+}
+
+impl<'py> Engine<'py, '_> {
+    /// Begins to write a function, a code object or a cell, if it is one and can be written without a reduction.
+    #[inline]
+    pub(super) fn save_made_of_code(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let ty = obj.get_type_ptr();
+        let runtime = self.runtime;
+        if ty == runtime.function_type.as_ptr().cast() {
+            if self.writes_natively()? {
+                return self.save_function(obj);
+            }
+        } else if ty == runtime.code_type.as_ptr().cast() {
+            if self.writes_natively()? {
+                return self.save_code(obj.cast::<PyCode>()?).map(Some);
+            }
+        } else if ty == runtime.cell_type.as_ptr().cast() {
+            if self.writes_natively()? {
+                return self.save_cell(obj).map(Some);
+            }
+        } else if ty == runtime.module_type.as_ptr().cast() {
+            if self.writes_natively()? {
+                return self.save_module(obj);
+            }
+        } else if ty == runtime.type_type.as_ptr().cast() {
+            if self.writes_natively()? {
+                return self.save_class_by_reference(obj);
+            }
+        } else if obj.is_exact_instance_of::<PyCFunction>()
+            && let Some((function, name)) = Wire::get(self.py).find(obj)
+            && self.writes_natively()?
+        {
+            let text = PyString::intern(self.py, name);
+            return self.save_wire_function(function, &text, name).map(|()| Some(Saved::Done));
+        }
+        Ok(None)
+    }
+
+    /// Whether functions and what they consist of may be written without a reduction, which a reducer of somebody else's
+    /// could have changed.
+    fn writes_natively(&mut self) -> PyResult<bool> {
+        if !self.strategies.in_use || !self.postponed.is_empty() {
+            return Ok(false);
+        }
+        if self.natively_since != Some(self.calls) {
+            self.natively = reduce::are_untouched(self.py)? && self.runtime.extension_registry.bind(self.py).is_empty();
+            self.natively_since = Some(self.calls);
+        }
+        Ok(self.natively)
+    }
+
+    fn save_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let function = obj.cast::<PyFunction>()?;
+        match Travelling::of(function, self.base_globals, &mut self.probe)? {
+            Travelling::ByReference => Ok(None),
+            Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
+            Travelling::ByValue(parts) => {
+                self.careful();
+                if !self.version_is_told {
+                    let [module, name] = &parts.owner;
+                    self.save_version(module, name)?;
+                }
+                let level = self.endless.enter(obj)?;
+                let (function, next, slot) = (function.clone(), FunctionStep::Code, None);
+                self.enter(FunctionFrame { function, parts, next, slot, level }).map(Some)
+            }
+        }
+    }
+
+    fn save_cell(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
+        let contents = cell::contents(obj)?;
+        self.save_wire_function(
+            &Wire::get(self.py).make_empty_cell,
+            intern!(self.py, "_make_empty_cell"),
+            "_make_empty_cell",
+        )?;
+        self.encoder.op(Opcode::EmptyTuple);
+        self.encoder.op(Opcode::Reduce);
+        self.memo_put(obj)?;
+        if contents.is_none() {
+            return Ok(Saved::Done);
+        }
+        let level = self.endless.enter(obj)?;
+        self.careful();
+        self.enter(CellFrame { cell: obj.clone(), contents, level })
+    }
+
+    /// A class whose metaclass is `type`, as a global if it is one.
+    fn save_class_by_reference(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let Some((module, name)) = lookup::importable(obj, None)? else { return Ok(None) };
+        if registry::is_registered(&module)? || !name.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        let py = self.py;
+        // The types of the singletons are written as what they are the types of.
+        let of_singleton = |singleton: &Bound<'py, PyAny>| obj.is(singleton.get_type());
+        if of_singleton(py.None().bind(py))
+            || of_singleton(py.Ellipsis().bind(py))
+            || of_singleton(py.NotImplemented().bind(py))
+        {
+            return Ok(None);
+        }
+        let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
+        if !module_name.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        self.save_text(module_name.cast::<PyString>()?)?;
+        self.save_text(name.cast::<PyString>()?)?;
+        self.encoder.op(Opcode::StackGlobal);
+        self.memo_put(obj)?;
+        Ok(Some(Saved::Done))
+    }
+
+    /// `subimport(name)`, for a module that is imported and not registered to travel by value.
+    fn save_module(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let py = self.py;
+        let Some(name) = obj.cast::<PyModule>()?.dict().get_item(intern!(py, "__name__"))? else { return Ok(None) };
+        if !name.is_exact_instance_of::<PyString>() || !lookup::by_reference(obj)? {
+            return Ok(None);
+        }
+        self.save_wire_function(&Wire::get(py).subimport, intern!(py, "subimport"), "subimport")?;
+        self.save_text(name.cast::<PyString>()?)?;
+        self.encoder.op(Opcode::Tuple1);
+        self.encoder.op(Opcode::Reduce);
+        self.memo_put(obj)?;
+        Ok(Some(Saved::Done))
+    }
+
+    /// One of the reconstructors that upstream has, as `save_global` writes it.
+    pub(super) fn save_wire_function(
+        &mut self,
+        function: &'static Py<PyCFunction>,
+        name: &Bound<'py, PyString>,
+        text: &'static str,
+    ) -> PyResult<()> {
+        let function = function.bind(self.py);
+        if let Some(index) = self.memo_get(function) {
+            return self.memo_fetch(index);
+        }
+        self.save_wire_text(runtime::upstream_module(self.py), "cloudpickle.cloudpickle")?;
+        self.save_wire_text(name, text)?;
+        self.encoder.op(Opcode::StackGlobal);
+        self.memo_put(function)
+    }
+
+    /// A string that every pickle of its kind has, as the object and as what is written.
+    #[inline]
+    pub(super) fn save_wire_text(&mut self, object: &Bound<'py, PyString>, text: &'static str) -> PyResult<()> {
+        let (index, is_new) = self.memo_get_or_put(object);
+        if !is_new {
+            return self.memo_fetch(index);
+        }
+        self.encoder.short_unicode(text);
+        self.encoder.memoize(index).map_err(|error| self.refused(error))
+    }
+
+    /// A string, which is written in place.
+    #[inline]
+    pub(super) fn save_text(&mut self, text: &Bound<'py, PyString>) -> PyResult<()> {
+        match self.memo_get(text) {
+            Some(index) => self.memo_fetch(index),
+            None => self.save_str(text, Shared::Maybe).map(|_| ()),
+        }
+    }
+}

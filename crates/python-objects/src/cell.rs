@@ -1,0 +1,43 @@
+//! What the variables of closures hold.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+/// What a cell holds, if it is not empty.
+///
+/// # Errors
+/// What asking for the contents raises, for what is no cell.
+#[inline]
+pub fn contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    #[cfg(not(PyPy))]
+    if let Some(contents) = native::contents(cell) {
+        return Ok(contents);
+    }
+    match cell.getattr(intern!(cell.py(), "cell_contents")) {
+        Ok(contents) => Ok(Some(contents)),
+        // An empty cell says so with a ValueError.
+        Err(error) if error.is_instance_of::<PyValueError>(cell.py()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(PyPy))]
+mod native {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    /// What a cell holds; nothing for what is no cell.
+    #[inline]
+    #[expect(clippy::option_option, reason = "an empty cell is not the same as no cell")]
+    pub(super) fn contents<'py>(cell: &Bound<'py, PyAny>) -> Option<Option<Bound<'py, PyAny>>> {
+        // SAFETY: the pointer is to a live object, which is asked for its contents only if it is a cell. The answer is a new
+        // reference, or null without an exception for an empty cell.
+        unsafe {
+            if ffi::PyCell_Check(cell.as_ptr()) == 0 {
+                return None;
+            }
+            Some(Bound::from_owned_ptr_or_opt(cell.py(), ffi::PyCell_Get(cell.as_ptr())))
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What a class itself has.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+/// A copy of the `__dict__` of a class, of one moment; nothing for a type that C code keeps elsewhere.
+///
+/// # Errors
+/// `MemoryError`.
+#[cfg(not(PyPy))]
+pub fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    use pyo3::ffi;
+
+    let py = class.py();
+    // SAFETY: the type object is alive, and of this layout on a build for this version. A type that was made at run time
+    // has its dict there as long as it lives; nothing has run since the pointer was read.
+    let dict = unsafe {
+        let ty = &*class.as_type_ptr();
+        if ty.tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+            return Ok(None);
+        }
+        Bound::from_borrowed_ptr_or_opt(py, ty.tp_dict)
+    };
+    let Some(dict) = dict else { return Ok(None) };
+    dict.cast_into::<PyDict>()?.copy().map(Some)
+}
+
+/// A copy of the `__dict__` of a class; nothing, for PyPy has no such thing.
+#[cfg(PyPy)]
+pub fn namespace<'py>(_: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    Ok(None)
+}
+
+/// Whether `class` is `base` or derived from it, whatever the metaclass says.
+#[must_use]
+pub fn is_derived(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {
+    // SAFETY: both are live types. The call compares addresses and runs no Python code.
+    unsafe { pyo3::ffi::PyType_IsSubtype(class.as_type_ptr(), base.as_type_ptr()) != 0 }
+}
