@@ -327,7 +327,10 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? {
                 return self.save_module(obj);
             }
-        } else if ty == runtime.type_type.as_ptr().cast() {
+        } else if ty == runtime.type_type.as_ptr().cast()
+            || ty == runtime.enum_meta.as_ptr().cast()
+            || ty == runtime.abc_meta.as_ptr().cast()
+        {
             if self.writes_natively()? {
                 return self.save_class_by_reference(obj);
             }
@@ -390,7 +393,7 @@ impl<'py> Engine<'py, '_> {
         self.enter(CellFrame { cell: obj.clone(), contents, level })
     }
 
-    /// A class whose metaclass is `type`, as a global if it is one.
+    /// A class whose metaclass is `type` or another that does not say how its classes are written, as a global if it is one.
     fn save_class_by_reference(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let Some((module, name)) = lookup::importable(obj, None)? else { return Ok(None) };
         if registry::is_registered(&module)? || !name.is_exact_instance_of::<PyString>() {

@@ -195,7 +195,7 @@ pub(super) fn class_state<'py>(
     if let Some(error) = failed {
         return Err(error);
     }
-    if !class.get_type().is(&runtime.type_type) && class.get_type().is_subclass(runtime.abc_meta.bind(py))? {
+    if !class.get_type().is(&runtime.type_type) && is_derived(&class.get_type(), runtime.abc_meta.bind(py)) {
         drop_abc_caches(class, &state)?;
     }
     annotations::of_class(class, &state, probe)?;

@@ -6,7 +6,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFunction, PyInt, PyList, PyString, PyTuple, PyType};
 
 use super::class::{add_definition, class_state, namespace, slots_of};
+use python_objects::class::is_derived;
 use python_objects::compat::types::ENUM_TAKES_NATIVE_NEW;
+use python_objects::dict;
 
 use super::reduction::Reduction;
 use super::{copy_of, interned};
@@ -23,37 +25,37 @@ use crate::runtime::Runtime;
 /// loader reads neither.
 pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Reduction<'py>> {
     let py = class.py();
-    let members = members_of(class)?;
+    let namespace = namespace(class)?;
+    let members = members_of(class, &namespace)?;
     let values = PyDict::new(py);
     for (name, member) in &members {
         values.set_item(name, member.getattr(intern!(py, "_value_"))?)?;
     }
+    let is_plain = is_plain(class, &namespace, &values)?;
+    let recipe = if ENUM_TAKES_NATIVE_NEW && !is_plain { Some(recipe(class, &members)?) } else { None };
     let args = (
-        class.getattr(intern!(py, "__bases__"))?,
+        class.bases(),
         interned(&class.getattr(intern!(py, "__name__"))?)?,
         class.getattr(intern!(py, "__qualname__"))?,
         &values,
         interned(&lookup::travelling_name(class.getattr(intern!(py, "__module__"))?))?,
         class_tracker::tracker(py).wanted_id(class)?,
-        if ENUM_TAKES_NATIVE_NEW { Some(recipe(class, &members)?) } else { None },
+        recipe,
     );
-    let namespace = namespace(class)?;
     let has_slots = slots_of(class, &namespace)?.is_some();
-    let state = class_state(class, &namespace, has_slots, probe)?;
-    let derived = [
-        intern!(py, "_generate_next_value_"),
-        intern!(py, "_member_names_"),
-        intern!(py, "_member_map_"),
-        intern!(py, "_member_type_"),
-        intern!(py, "_value2member_map_"),
-    ];
-    let names = values.keys();
-    for name in derived.into_iter().map(|name| name.as_any().clone()).chain(names) {
-        if state.contains(&name)? {
-            state.del_item(&name)?;
+    for name in derived(py).into_iter().chain(is_plain.then(|| derived_if_plain(py)).into_iter().flatten()) {
+        if namespace.contains(name)? {
+            namespace.del_item(name)?;
         }
     }
-    let more = members_state(class, &members)?;
+    for name in values.keys() {
+        if namespace.contains(&name)? {
+            namespace.del_item(&name)?;
+        }
+    }
+    let more = members_state(class, &namespace, &members)?;
+    namespace.del_item(intern!(py, "_value2member_map_"))?;
+    let state = class_state(class, &namespace, has_slots, probe)?;
     if !probe.is_attempt() {
         add_definition(class, &state, &more)?;
     }
@@ -68,12 +70,84 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
     })
 }
 
+/// What the metaclass derives from the members.
+fn derived(py: Python<'_>) -> [&Bound<'_, PyString>; 4] {
+    [
+        intern!(py, "_generate_next_value_"),
+        intern!(py, "_member_names_"),
+        intern!(py, "_member_map_"),
+        intern!(py, "_member_type_"),
+    ]
+}
+
+/// What it derives besides for a class that is [plain](is_plain).
+fn derived_if_plain(py: Python<'_>) -> [&Bound<'_, PyString>; 8] {
+    [
+        intern!(py, "__new__"),
+        intern!(py, "_new_member_"),
+        intern!(py, "_use_args_"),
+        intern!(py, "_value_repr_"),
+        intern!(py, "_unhashable_values_"),
+        intern!(py, "_unhashable_values_map_"),
+        intern!(py, "_hashable_values_"),
+        intern!(py, "_boundary_"),
+    ]
+}
+
+/// Whether the metaclass makes the same class and the same members from the names and values alone, without a call of a
+/// program's code: a class derived from `Enum` itself, whose members are numbers or strings and were made by nobody else.
+fn is_plain<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+    values: &Bound<'py, PyDict>,
+) -> PyResult<bool> {
+    let py = class.py();
+    let runtime = Runtime::get(py);
+    let enum_type = runtime.enum_type.bind(py);
+    let bases = class.bases();
+    if bases.len() != 1 || !bases.get_item(0)?.is(enum_type) || !class.get_type().is(&runtime.enum_meta) {
+        return Ok(false);
+    }
+    let is_simple = |value: &Bound<'py, PyAny>| {
+        value.is_exact_instance_of::<PyInt>()
+            || value.is_exact_instance_of::<PyString>()
+            || value.is_exact_instance_of::<PyFloat>()
+    };
+    if values.is_empty() || !values.iter().all(|(_, value)| is_simple(&value)) {
+        return Ok(false);
+    }
+    if namespace.contains(intern!(py, "__new_member__"))? {
+        return Ok(false);
+    }
+    let object = py.get_type::<PyAny>();
+    for (name, made_by) in [("__new__", enum_type), ("_new_member_", &object)] {
+        if let Some(own) = namespace.get_item(name)?
+            && !own.is(made_by.getattr(intern!(py, "__new__"))?)
+        {
+            return Ok(false);
+        }
+    }
+    for name in [intern!(py, "_boundary_"), intern!(py, "_value_repr_")] {
+        if namespace.get_item(name)?.is_some_and(|own| !own.is_none()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The name of a member, or of an alias, and the member.
 type Member<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// The members in order, with the aliases, which iteration leaves out: names of a member that has another one.
-fn members_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<Member<'py>>> {
+fn members_of<'py>(class: &Bound<'py, PyType>, namespace: &Bound<'py, PyDict>) -> PyResult<Vec<Member<'py>>> {
     let py = class.py();
+    // What `__members__` shows.
+    if let Some(members) = namespace.get_item(intern!(py, "_member_map_"))?
+        && let Ok(members) = members.cast_exact::<PyDict>()
+        && class.get_type().is(&Runtime::get(py).enum_meta)
+    {
+        return dict::items(members);
+    }
     let items = class.getattr(intern!(py, "__members__"))?.call_method0(intern!(py, "items"))?;
     items.try_iter()?.map(|item| item?.extract()).collect()
 }
@@ -185,15 +259,24 @@ fn arguments_are_for_own_new(mixed_in: &Bound<'_, PyAny>) -> PyResult<bool> {
 ///
 /// - `members`: by name, the attributes of a member, and the values of its slots;
 /// - `values`: pairs of a further value by which a member is found, and its name.
-fn members_state<'py>(class: &Bound<'py, PyType>, members: &[Member<'py>]) -> PyResult<Bound<'py, PyDict>> {
+fn members_state<'py>(
+    class: &Bound<'py, PyType>,
+    namespace: &Bound<'py, PyDict>,
+    members: &[Member<'py>],
+) -> PyResult<Bound<'py, PyDict>> {
     let py = class.py();
     let state = PyDict::new(py);
-    let is_flag = class.is_subclass(Runtime::get(py).flag_type.bind(py))?;
+    let is_flag = is_derived(class, Runtime::get(py).flag_type.bind(py));
+    let slots = match namespace.get_item(intern!(py, "__slotnames__"))?.map(Bound::cast_into_exact::<PyList>) {
+        // What `copyreg` remembers.
+        Some(Ok(slots)) => slots.into_any(),
+        _ => Runtime::get(py).slot_names.bind(py).call1((class,))?,
+    };
     let attributes = PyDict::new(py);
     for (name, member) in members {
         // Not once more under its aliases.
         if member.getattr(intern!(py, "_name_"))?.eq(name)?
-            && let Some(own) = member_attributes(member, is_flag)?
+            && let Some(own) = member_attributes(member, is_flag, &slots)?
         {
             attributes.set_item(copy_of(name), own)?;
         }
@@ -202,7 +285,12 @@ fn members_state<'py>(class: &Bound<'py, PyType>, members: &[Member<'py>]) -> Py
         state.set_item(intern!(py, "members"), attributes)?;
     }
     // A flag remembers there the combinations that were asked for.
-    let values = if is_flag { PyList::empty(py) } else { further_values(class)? };
+    let values = if is_flag {
+        PyList::empty(py)
+    } else {
+        let by_value = namespace.as_any().get_item(intern!(py, "_value2member_map_"))?;
+        further_values(by_value.cast::<PyDict>()?)?
+    };
     if !values.is_empty() {
         state.set_item(intern!(py, "values"), values)?;
     }
@@ -210,20 +298,21 @@ fn members_state<'py>(class: &Bound<'py, PyType>, members: &[Member<'py>]) -> Py
 }
 
 /// The attributes of a member that its class did not give it, and the values of its slots.
-fn member_attributes<'py>(member: &Bound<'py, PyAny>, is_flag: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
+fn member_attributes<'py>(
+    member: &Bound<'py, PyAny>,
+    is_flag: bool,
+    slot_names: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let py = member.py();
-    let attributes = member.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?.copy()?;
-    let given =
-        [intern!(py, "_value_"), intern!(py, "_name_"), intern!(py, "__objclass__"), intern!(py, "_sort_order_")];
-    // What a flag remembers of an earlier `~flag` (Python 3.11).
-    let remembered = is_flag.then_some(intern!(py, "_inverted_"));
-    for name in given.into_iter().chain(remembered) {
-        if attributes.contains(name)? {
-            attributes.del_item(name)?;
-        }
-    }
+    let mut attributes = dict::items(&member.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?)?;
+    attributes.retain(|(name, _)| {
+        let name = name.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
+        !matches!(name, Some("_value_" | "_name_" | "__objclass__" | "_sort_order_"))
+            // What a flag remembers of an earlier `~flag` (Python 3.11).
+            && !(is_flag && name == Some("_inverted_"))
+    });
     let slots = PyDict::new(py);
-    for name in Runtime::get(py).slot_names.bind(py).call1((member.get_type(),))?.try_iter()? {
+    for name in slot_names.try_iter()? {
         let name = name?.cast_into::<PyString>()?;
         match member.getattr(&name) {
             Ok(value) => slots.set_item(copy_of(&name), value)?,
@@ -242,11 +331,10 @@ fn member_attributes<'py>(member: &Bound<'py, PyAny>, is_flag: bool) -> PyResult
 }
 
 /// The values by which a member is found besides its own.
-fn further_values<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyList>> {
-    let py = class.py();
+fn further_values<'py>(by_value: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyList>> {
+    let py = by_value.py();
     let values = PyList::empty(py);
-    let by_value = namespace(class)?.as_any().get_item(intern!(py, "_value2member_map_"))?.cast_into::<PyDict>()?;
-    for (value, member) in by_value.copy()? {
+    for (value, member) in dict::items(by_value)? {
         if !value.is(&member.getattr(intern!(py, "_value_"))?) {
             values.append((value, copy_of(&member.getattr(intern!(py, "_name_"))?)))?;
         }

@@ -73,8 +73,13 @@ pub(crate) fn are_untouched(py: Python<'_>) -> PyResult<bool> {
             return Ok(false);
         }
     }
-    let of_functions = py.get_type::<PyCFunction>();
-    Ok(!table.contains(&of_functions)? && !runtime.copyreg_dispatch_table.bind(py).contains(of_functions)?)
+    let others = runtime.copyreg_dispatch_table.bind(py);
+    for ty in [&py.get_type::<PyCFunction>(), runtime.enum_meta.bind(py), runtime.abc_meta.bind(py)] {
+        if table.contains(ty)? || others.contains(ty)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 reducers! {
