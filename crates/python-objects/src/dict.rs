@@ -76,7 +76,13 @@ impl<'py> DictCursor<'py> {
 /// # Errors
 /// `MemoryError`.
 pub fn items<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
-    dict.items().iter().map(|item| item.extract()).collect()
+    // Nothing runs between the steps. On a build without the global lock, the cursor walks a copy.
+    let mut cursor = DictCursor::new(dict)?;
+    let mut items = Vec::with_capacity(cursor.len_at_start());
+    while let Some(item) = cursor.next(dict, true)? {
+        items.push(item);
+    }
+    Ok(items)
 }
 
 #[cold]

@@ -117,12 +117,20 @@ struct Walk<'py, 'a> {
     /// Keeps alive what was made on the way, whose addresses are in `visited`.
     kept: Vec<Bound<'py, PyAny>>,
     left: usize,
+    /// The numbers of the classes of instances.
+    classes: ByAddress<u64>,
     identities: &'a mut Vec<usize>,
 }
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
-        Self { visited: ByAddress::default(), kept: Vec::new(), left: OBJECTS, identities }
+        Self {
+            visited: ByAddress::default(),
+            kept: Vec::new(),
+            left: OBJECTS,
+            classes: ByAddress::default(),
+            identities,
+        }
     }
 
     fn fingerprint(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
@@ -264,7 +272,8 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(earlier);
         }
         let ty = value.get_type();
-        let class = class_number(&ty);
+        // An instance keeps its class alive, and is kept itself.
+        let class = *self.classes.entry(identity::of(&ty)).or_insert_with(|| class_number(&ty));
         // What has no `__dict__` would say so by an exception.
         let attributes = if instance::lacks_dict(&ty) {
             None

@@ -83,6 +83,17 @@ pub(crate) fn importable<'py>(
     }
 }
 
+/// Whether `obj` is found under a plain name in an imported module.
+pub(crate) fn is_found<'py>(
+    obj: &Bound<'py, PyAny>,
+    module_name: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<bool> {
+    let Some(module) = imported(module_name)? else { return Ok(false) };
+    let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
+    Ok(in_namespace(&module, name)?.flatten().is_some_and(|found| found.is(obj)))
+}
+
 /// The modules in which no object is looked for.
 const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"];
 
@@ -121,8 +132,31 @@ fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult
 /// leads through a function's `<locals>`.
 fn find<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Ok(name) = name.cast::<PyString>() else { return Ok(None) };
+    if let Some(found) = in_namespace(object, name)? {
+        return Ok(found);
+    }
     let parts = name_parts(name)?;
     if parts.iter().any(is_locals) { Ok(None) } else { Ok(follow(object, &parts)?.map(|found| found.object)) }
+}
+
+/// What a module has under a name without dots, where that can be told from its namespace: not for names that its type
+/// has something under, nor where the module has a `__getattr__` to ask.
+#[expect(clippy::option_option, reason = "not to know is not the same as to know that there is nothing")]
+fn in_namespace<'py>(
+    module: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Option<Bound<'py, PyAny>>>> {
+    let Ok(module) = module.cast_exact::<PyModule>() else { return Ok(None) };
+    match name.to_str() {
+        Ok(text) if name.is_exact_instance_of::<PyString>() && !text.starts_with("__") && !text.contains('.') => {}
+        _ => return Ok(None),
+    }
+    let namespace = module.dict();
+    match namespace.get_item(name)? {
+        Some(found) => Ok(Some(Some(found))),
+        None if namespace.contains(intern!(module.py(), "__getattr__"))? => Ok(None),
+        None => Ok(Some(None)),
+    }
 }
 
 /// The parts of a dotted name, as plain strings: a subclass of `str` may have methods and a reduction of its own.
@@ -237,7 +271,11 @@ fn attribute<'py>(object: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> Py
 
 /// `sys.modules`, which a program may replace.
 pub(crate) fn sys_modules(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Runtime::get(py).sys.bind(py).getattr(intern!(py, "modules"))
+    let sys = Runtime::get(py).sys.bind(py);
+    match sys.dict().get_item(intern!(py, "modules"))? {
+        Some(modules) => Ok(modules),
+        None => sys.getattr(intern!(py, "modules")),
+    }
 }
 
 /// `sys.modules.get(name)`, with None for an entry that is None as well: an import that is blocked.

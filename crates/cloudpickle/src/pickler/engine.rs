@@ -37,7 +37,7 @@ use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, descriptor, function, module, names};
+use crate::reduce::{by_base, class, descriptor, function, has_harmless_reducer, module, names};
 use crate::runtime::Runtime;
 
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
@@ -80,10 +80,11 @@ pub(super) struct Engine<'py, 's> {
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
-    /// Whether functions are written without a reduction, as far as that was looked at.
+    /// Whether functions may be written without a reduction as far as the settings and hooks go.
     pub(super) natively: bool,
-    /// How often Python code may have run when it was.
-    pub(super) natively_since: Option<CallsOfPython>,
+    /// Whether they may as far as the tables of reducers go, and how often Python code may have run when that was looked
+    /// at.
+    pub(super) reducers_are_untouched: (bool, Option<CallsOfPython>),
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -327,7 +328,7 @@ impl<'py, 's> Engine<'py, 's> {
             looks_at_atoms,
             calls: CallsOfPython(0),
             natively,
-            natively_since: None,
+            reducers_are_untouched: (false, None),
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: HashSet::new(),
@@ -597,7 +598,9 @@ impl<'py, 's> Engine<'py, 's> {
             ReducerOverride::Native => None,
             ReducerOverride::Method(method) => Some(method.clone()),
         };
-        if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
+        if reducer_override.is_none() && self.writes_natively()? && has_harmless_reducer(obj) {
+            // What was decided so far still holds.
+        } else if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
             self.before_code_of_others()?;
         } else {
             self.calls.another();

@@ -334,27 +334,30 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? {
                 return self.save_class_by_reference(obj);
             }
-        } else if obj.is_exact_instance_of::<PyCFunction>()
-            && let Some((function, name)) = Wire::get(self.py).find(obj)
-            && self.writes_natively()?
-        {
-            let text = PyString::intern(self.py, name);
-            return self.save_wire_function(function, &text, name).map(|()| Some(Saved::Done));
+        } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {
+            return match Wire::get(self.py).find(obj) {
+                Some((function, name, text)) => {
+                    self.save_wire_function(function, name, text).map(|()| Some(Saved::Done))
+                }
+                None => self.save_builtin_function(obj),
+            };
         }
         Ok(None)
     }
 
     /// Whether functions and what they consist of may be written without a reduction, which a reducer of somebody else's
     /// could have changed.
-    fn writes_natively(&mut self) -> PyResult<bool> {
-        if !self.strategies.in_use || !self.postponed.is_empty() {
+    pub(super) fn writes_natively(&mut self) -> PyResult<bool> {
+        if !self.natively || !self.strategies.in_use || !self.postponed.is_empty() {
             return Ok(false);
         }
-        if self.natively_since != Some(self.calls) {
-            self.natively = reduce::are_untouched(self.py)? && self.runtime.extension_registry.bind(self.py).is_empty();
-            self.natively_since = Some(self.calls);
+        let (is_untouched, since) = self.reducers_are_untouched;
+        if since == Some(self.calls) {
+            return Ok(is_untouched);
         }
-        Ok(self.natively)
+        let is_untouched = reduce::are_untouched(self.py)? && self.runtime.extension_registry.bind(self.py).is_empty();
+        self.reducers_are_untouched = (is_untouched, Some(self.calls));
+        Ok(is_untouched)
     }
 
     fn save_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
@@ -410,6 +413,24 @@ impl<'py> Engine<'py, '_> {
         }
         let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
         if !module_name.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        self.save_text(module_name.cast::<PyString>()?)?;
+        self.save_text(name.cast::<PyString>()?)?;
+        self.encoder.op(Opcode::StackGlobal);
+        self.memo_put(obj)?;
+        Ok(Some(Saved::Done))
+    }
+
+    /// A function of an extension as a global, if it is one.
+    fn save_builtin_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let py = self.py;
+        let owner = obj.getattr(intern!(py, "__self__"))?;
+        if !owner.is_none() && !owner.is_exact_instance_of::<PyModule>() {
+            return Ok(None);
+        }
+        let (module_name, name) = (obj.getattr(intern!(py, "__module__"))?, obj.getattr(intern!(py, "__name__"))?);
+        if !module_name.is_exact_instance_of::<PyString>() || !lookup::is_found(obj, &module_name, &name)? {
             return Ok(None);
         }
         self.save_text(module_name.cast::<PyString>()?)?;

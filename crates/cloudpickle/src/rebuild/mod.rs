@@ -37,17 +37,25 @@ macro_rules! reconstructors {
         }
 
         impl Wire {
-            /// One of the reconstructors that upstream has, and its name, if `obj` is one that functions and classes are
-            /// written with.
-            pub(crate) fn find(&self, obj: &Bound<'_, PyAny>) -> Option<(&Py<PyCFunction>, &'static str)> {
-                [
-                    (&self.make_skeleton_class, "_make_skeleton_class"),
-                    (&self.class_setstate, "_class_setstate"),
-                    (&self.make_skeleton_enum, "_make_skeleton_enum"),
-                    (&self.builtin_type, "_builtin_type"),
-                ]
-                .into_iter()
-                .find(|(function, _)| obj.is(*function))
+            /// Which of the reconstructors that classes and types are written with `obj` is, and its name: as an object, and
+            /// as it is written.
+            pub(crate) fn find<'py>(
+                &self,
+                obj: &Bound<'py, PyAny>,
+            ) -> Option<(&Py<PyCFunction>, &'py Bound<'py, PyString>, &'static str)> {
+                let py = obj.py();
+                if obj.is(&self.make_skeleton_class) {
+                    let name = intern!(py, "_make_skeleton_class");
+                    Some((&self.make_skeleton_class, name, "_make_skeleton_class"))
+                } else if obj.is(&self.class_setstate) {
+                    Some((&self.class_setstate, intern!(py, "_class_setstate"), "_class_setstate"))
+                } else if obj.is(&self.make_skeleton_enum) {
+                    Some((&self.make_skeleton_enum, intern!(py, "_make_skeleton_enum"), "_make_skeleton_enum"))
+                } else if obj.is(&self.builtin_type) {
+                    Some((&self.builtin_type, intern!(py, "_builtin_type"), "_builtin_type"))
+                } else {
+                    None
+                }
             }
         }
 

@@ -29,7 +29,7 @@ mod wrapper;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCFunction, PyTuple, PyType};
+use pyo3::types::{PyCFunction, PyDict, PyList, PyTuple, PyType};
 
 use crate::runtime::{self, Runtime};
 pub(crate) use names::interned;
@@ -51,24 +51,62 @@ macro_rules! reducers {
                 runtime::add_function(module, function)?;
             })*
             typing::add_to(module, table)?;
-            let own = |ty: &Py<PyType>| Ok::<_, PyErr>(table.as_any().get_item(ty)?.unbind());
+            let own = harmless_types(runtime).map(|ty| table.as_any().get_item(ty).map(Bound::unbind));
             // A second import of the extension keeps the first one's objects.
-            let _ = OWN_REDUCERS.set(py, [own(&runtime.code_type)?, own(&runtime.cell_type)?, own(&runtime.module_type)?]);
+            let _ = OWN_REDUCERS.set(py, own.into_iter().collect::<PyResult<Vec<_>>>()?);
             module.add("_dispatch_table", table)?;
             module.add("_default_dispatch_table", &runtime.state.dispatch_table)
         }
     };
 }
 
-/// The reducers of code objects, cells and modules.
-static OWN_REDUCERS: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
+/// The types whose reducers, of those declared below, run no code that is not known.
+fn harmless_types(runtime: &Runtime) -> [&Py<PyType>; 12] {
+    let state = &runtime.state;
+    [
+        &runtime.code_type,
+        &runtime.cell_type,
+        &runtime.module_type,
+        &runtime.classmethod_type,
+        &runtime.staticmethod_type,
+        &runtime.property_type,
+        &runtime.getset_descriptor_type,
+        &runtime.method_type,
+        &runtime.field_sentinel_type,
+        &state.missing_type,
+        &state.default_factory_sentinel_type,
+        &state.kw_only_type,
+    ]
+}
 
-/// Whether functions, and what they consist of, are reduced by nobody else's reducers. The tables are open to everybody.
+/// Whether a reducer that runs no code that is not known reduces `obj`, as long as [`are_untouched`] is true.
+pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> bool {
+    let ty = obj.get_type_ptr();
+    let runtime = Runtime::get(obj.py());
+    harmless_types(runtime).into_iter().any(|harmless| ty == harmless.as_ptr().cast()) || is_proxy_of_dict(obj, runtime)
+}
+
+/// Whether `obj` is a read-only view of a plain dict.
+fn is_proxy_of_dict(obj: &Bound<'_, PyAny>, runtime: &Runtime) -> bool {
+    let py = obj.py();
+    obj.get_type().is(&runtime.mapping_proxy_type)
+        && runtime.get_referents.bind(py).call1((obj,)).is_ok_and(|shown| {
+            shown.cast::<PyList>().is_ok_and(|shown| {
+                shown.len() == 1 && shown.get_item(0).is_ok_and(|shown| shown.is_exact_instance_of::<PyDict>())
+            })
+        })
+}
+
+/// The reducers of [`harmless_types`].
+static OWN_REDUCERS: PyOnceLock<Vec<Py<PyAny>>> = PyOnceLock::new();
+
+/// Whether functions, and what they and classes consist of, are reduced by nobody else's reducers. The tables are open to
+/// everybody.
 pub(crate) fn are_untouched(py: Python<'_>) -> PyResult<bool> {
     let runtime = Runtime::get(py);
     let Some(own) = OWN_REDUCERS.get(py) else { return Ok(false) };
     let table = runtime.state.reducers.bind(py);
-    for (ty, own) in [&runtime.code_type, &runtime.cell_type, &runtime.module_type].into_iter().zip(own) {
+    for (ty, own) in harmless_types(runtime).into_iter().zip(own) {
         if !table.get_item(ty)?.is_some_and(|reducer| reducer.is(own)) {
             return Ok(false);
         }
