@@ -32,21 +32,36 @@ pub(crate) fn imported_submodules<'py>(
     for package in packages {
         let Ok(name) = package.getattr(intern!(py, "__name__"))?.cast_into::<PyString>() else { continue };
         import_lazy_submodules(&name, names)?;
-        let mut prefixes = VecDeque::from([name.to_str()?.to_owned()]);
-        while let Some(prefix) = prefixes.pop_front() {
+        let mut packages = VecDeque::from([(name.to_str()?.to_owned(), package.into_any())]);
+        while let Some((prefix, package)) = packages.pop_front() {
+            let namespace = namespace_to_search(&package)?;
             for attribute in names {
+                // Importing a submodule makes it an attribute of its package: a name is put together for those only.
+                if let Some(namespace) = &namespace
+                    && !namespace.contains(&attribute)?
+                {
+                    continue;
+                }
                 // Lone surrogates are in no module's name.
                 let attribute = attribute.cast_into::<PyString>()?;
                 let Ok(attribute) = attribute.to_str() else { continue };
                 let name = format!("{prefix}.{attribute}");
                 if let Some(submodule) = get(&sys_modules, &name)? {
-                    found.append(submodule)?;
-                    prefixes.push_back(name);
+                    found.append(&submodule)?;
+                    packages.push_back((name, submodule));
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// The namespace outside of which code can find no attribute of a package; nothing for one that may compute attributes.
+fn namespace_to_search<'py>(package: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let Ok(module) = package.cast_exact::<PyModule>() else { return Ok(None) };
+    let namespace = module.dict();
+    let computes = namespace.contains(intern!(package.py(), "__getattr__"))?;
+    Ok((!computes).then_some(namespace))
 }
 
 /// Imports the submodules of a package that are named in a lazy import (PEP 810, Python 3.15) and that the code may be

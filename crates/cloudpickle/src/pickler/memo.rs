@@ -1,5 +1,7 @@
 //! The memo: which objects the pickle already holds, and under which number.
 
+use std::cell::Cell;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use python_objects::identity;
@@ -25,6 +27,20 @@ const FREE: Entry = Entry { address: 0, index: 0 };
 /// What a function needs: 2 KiB.
 const SMALLEST_TABLE: usize = 128;
 
+/// Tables up to this length are kept for the next pickle: 16 KiB.
+const LARGEST_AT_HAND: usize = 1024;
+
+thread_local! {
+    /// A memo of an earlier dump of this thread, empty.
+    static AT_HAND: Cell<Option<Memo>> = const { Cell::new(None) };
+}
+
+/// The vector without its elements.
+fn emptied(mut objects: Vec<Py<PyAny>>) -> Vec<Py<PyAny>> {
+    objects.clear();
+    objects
+}
+
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache.
 #[inline]
 fn first_probe(address: usize) -> usize {
@@ -41,6 +57,24 @@ fn second_probe(address: usize) -> usize {
 impl Memo {
     pub(crate) fn new() -> Self {
         Self { table: Vec::new(), objects: Vec::new() }
+    }
+
+    /// An empty memo, with the table of an earlier one where there is one at hand: small pickles would spend more time on
+    /// making it than on using it.
+    pub(crate) fn at_hand() -> Self {
+        AT_HAND.take().unwrap_or_else(Self::new)
+    }
+
+    /// Forgets everything, and keeps the table at hand if it is not large.
+    pub(crate) fn put_aside(mut self) {
+        if (1..=LARGEST_AT_HAND).contains(&self.table.len()) {
+            self.table.fill(FREE);
+            let objects = std::mem::take(&mut self.objects);
+            // Destructors may run code that dumps: what is at hand then is another memo.
+            let objects = emptied(objects);
+            self.objects = objects;
+            AT_HAND.set(Some(self));
+        }
     }
 
     /// The index of `obj`, if the pickle holds it.

@@ -91,10 +91,23 @@ fn to_bytes<'py>(
     buffer_callback: Option<Bound<'py, PyAny>>,
     pass: Pass,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let mut memo = Memo::at_hand();
+    let result = to_bytes_with(&mut memo, obj, settings, buffer_callback, pass);
+    memo.put_aside();
+    result
+}
+
+fn to_bytes_with<'py>(
+    memo: &mut Memo,
+    obj: &Bound<'py, PyAny>,
+    settings: Settings,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+    pass: Pass,
+) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
-    let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    let base_globals = BaseGlobals::default();
     let hooks = Hooks::plain(buffer_callback.clone());
-    let mut engine = Engine::new(py, settings, Output::Memory, hooks, &mut memo, None, &base_globals);
+    let mut engine = Engine::new(py, settings, Output::Memory, hooks, memo, None, &base_globals);
     engine.encoder.memoize_what_is_referenced();
     match pass {
         Pass::Optimistic => engine.optimism = Optimism::where_possible(),
