@@ -6,7 +6,7 @@
 use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString};
+use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
 use python_objects::cell;
 
 use super::endless::Level;
@@ -17,6 +17,7 @@ use super::save_reduce::Part;
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::reduce;
+use crate::reduce::class;
 use crate::reduce::function::{Parts, Travelling};
 use crate::runtime;
 
@@ -332,7 +333,7 @@ impl<'py> Engine<'py, '_> {
             || ty == runtime.abc_meta.as_ptr().cast()
         {
             if self.writes_natively()? {
-                return self.save_class_by_reference(obj);
+                return self.save_class(obj);
             }
         } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {
             return match Wire::get(self.py).find(obj) {
@@ -396,23 +397,27 @@ impl<'py> Engine<'py, '_> {
         self.enter(CellFrame { cell: obj.clone(), contents, level })
     }
 
-    /// A class whose metaclass is `type` or another that does not say how its classes are written, as a global if it is one.
-    fn save_class_by_reference(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
-        let Some((module, name)) = lookup::importable(obj, None)? else { return Ok(None) };
-        if registry::is_registered(&module)? || !name.is_exact_instance_of::<PyString>() {
-            return Ok(None);
-        }
+    /// A class whose metaclass is `type` or another that does not say how its classes are written.
+    fn save_class(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let py = self.py;
         // The types of the singletons are written as what they are the types of.
-        let of_singleton = |singleton: &Bound<'py, PyAny>| obj.is(singleton.get_type());
-        if of_singleton(py.None().bind(py))
-            || of_singleton(py.Ellipsis().bind(py))
-            || of_singleton(py.NotImplemented().bind(py))
-        {
+        let singletons = [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)];
+        if singletons.iter().any(|singleton| obj.is(singleton.get_type())) {
             return Ok(None);
         }
+        let by_reference = match lookup::importable(obj, None)? {
+            Some((module, name)) if !registry::is_registered(&module)? => Some(name),
+            // What C code defines travels as a global also where its module is registered.
+            Some(_) => return Ok(None),
+            None => None,
+        };
+        let Some(name) = by_reference else {
+            self.calls.another();
+            let reduction = class::reduction_by_value(obj.cast::<PyType>()?, &mut self.probe)?;
+            return self.save_reduction(reduction, obj).map(Some);
+        };
         let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
-        if !module_name.is_exact_instance_of::<PyString>() {
+        if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {
             return Ok(None);
         }
         self.save_text(module_name.cast::<PyString>()?)?;

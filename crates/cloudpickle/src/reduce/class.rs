@@ -35,23 +35,30 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
     if lookup::by_reference(class)? {
         return Ok(None);
     }
+    reduction_by_value(class, probe).map(Some)
+}
+
+/// How a class travels that does not travel as a global.
+pub(crate) fn reduction_by_value<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Reduction<'py>> {
+    let py = class.py();
+    let runtime = Runtime::get(py);
     // Before 3.10 the type of weak references has no name by which it is found.
     if class.is(&runtime.weak_reference_type) {
         let weakref = py.import(intern!(py, "weakref"))?;
         let getattr = runtime.getattr.bind(py).clone();
-        return Ok(Some(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?)));
+        return Ok(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?));
     }
     if let Some(reduction) = builtin_type_reduction(class)? {
-        return Ok(Some(reduction));
+        return Ok(reduction);
     }
     // It calls itself by another name than its module does.
     if class.is(&runtime.cache_info_type) {
         let getattr = runtime.getattr.bind(py).clone();
         let name = intern!(py, "_CacheInfo");
-        return Ok(Some(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?)));
+        return Ok(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?));
     }
     if is_derived(class, runtime.enum_type.bind(py)) {
-        return enumeration::enum_reduction(class, probe).map(Some);
+        return enumeration::enum_reduction(class, probe);
     }
     let wire = Wire::get(py);
     let namespace = namespace(class)?;
@@ -62,14 +69,14 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
     if !probe.is_attempt() {
         add_definition(class, &state, &more)?;
     }
-    Ok(Some(Reduction {
+    Ok(Reduction {
         callable: wire.make_skeleton_class.bind(py).clone().into_any(),
         args,
         state: Some((state, more).into_pyobject(py)?.into_any()),
         list_items: None,
         dict_items: None,
         state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
-    }))
+    })
 }
 
 /// The arguments of `_make_skeleton_class`: metaclass, name, bases, the first of the namespace, id, and room that upstream
