@@ -598,7 +598,7 @@ impl<'py, 's> Engine<'py, 's> {
             ReducerOverride::Native => None,
             ReducerOverride::Method(method) => Some(method.clone()),
         };
-        if reducer_override.is_none() && self.writes_natively()? && has_harmless_reducer(obj) {
+        if reducer_override.is_none() && self.writes_natively()? && has_harmless_reducer(obj)? {
             // What was decided so far still holds.
         } else if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
             self.before_code_of_others()?;

@@ -328,11 +328,12 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? {
                 return self.save_module(obj);
             }
-        } else if ty == runtime.type_type.as_ptr().cast()
-            || ty == runtime.enum_meta.as_ptr().cast()
-            || ty == runtime.abc_meta.as_ptr().cast()
-        {
+        } else if ty == runtime.type_type.as_ptr().cast() {
             if self.writes_natively()? {
+                return self.save_class(obj);
+            }
+        } else if ty == runtime.enum_meta.as_ptr().cast() || ty == runtime.abc_meta.as_ptr().cast() {
+            if self.writes_natively()? && reduce::nobody_reduces(&obj.get_type())? {
                 return self.save_class(obj);
             }
         } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {

@@ -360,7 +360,11 @@ impl<'py> Engine<'py, '_> {
         self.version_is_told = true;
         let py = self.py;
         let (upstream, make_cell) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
-        if self.settings.protocol.has_stack_global() {
+        if self.natively {
+            self.save_wire_text(runtime::upstream_module(py), "cloudpickle.cloudpickle")?;
+            self.save_wire_text(intern!(py, "_make_cell"), "_make_cell")?;
+            self.encoder.op(Opcode::StackGlobal);
+        } else if self.settings.protocol.has_stack_global() {
             // Strings are written whole.
             self.save_object(upstream)?;
             self.save_object(make_cell)?;

@@ -61,7 +61,7 @@ macro_rules! reducers {
 }
 
 /// The types whose reducers, of those declared below, run no code that is not known.
-fn harmless_types(runtime: &Runtime) -> [&Py<PyType>; 12] {
+fn harmless_types(runtime: &Runtime) -> [&Py<PyType>; 13] {
     let state = &runtime.state;
     [
         &runtime.code_type,
@@ -76,48 +76,60 @@ fn harmless_types(runtime: &Runtime) -> [&Py<PyType>; 12] {
         &state.missing_type,
         &state.default_factory_sentinel_type,
         &state.kw_only_type,
+        &runtime.mapping_proxy_type,
     ]
 }
 
-/// Whether a reducer that runs no code that is not known reduces `obj`, as long as [`are_untouched`] is true.
-pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> bool {
-    let ty = obj.get_type_ptr();
-    let runtime = Runtime::get(obj.py());
-    harmless_types(runtime).into_iter().any(|harmless| ty == harmless.as_ptr().cast()) || is_proxy_of_dict(obj, runtime)
+/// Whether one of the reducers below that run no code that is not known reduces `obj`.
+pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = obj.py();
+    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
+    let position = harmless_types(runtime).into_iter().position(|harmless| ty == harmless.as_ptr().cast());
+    match position {
+        Some(position) if ty == runtime.mapping_proxy_type.as_ptr().cast() => {
+            Ok(is_view_of_dict(obj, runtime)? && is_untouched(py, position)?)
+        }
+        Some(position) => is_untouched(py, position),
+        None => Ok(false),
+    }
 }
 
-/// Whether `obj` is a read-only view of a plain dict.
-fn is_proxy_of_dict(obj: &Bound<'_, PyAny>, runtime: &Runtime) -> bool {
-    let py = obj.py();
-    obj.get_type().is(&runtime.mapping_proxy_type)
-        && runtime.get_referents.bind(py).call1((obj,)).is_ok_and(|shown| {
-            shown.cast::<PyList>().is_ok_and(|shown| {
-                shown.len() == 1 && shown.get_item(0).is_ok_and(|shown| shown.is_exact_instance_of::<PyDict>())
-            })
-        })
+/// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.
+fn is_view_of_dict(view: &Bound<'_, PyAny>, runtime: &Runtime) -> PyResult<bool> {
+    let shown = runtime.get_referents.bind(view.py()).call1((view,))?.cast_into::<PyList>()?;
+    Ok(shown.len() == 1 && shown.get_item(0)?.is_exact_instance_of::<PyDict>())
 }
 
 /// The reducers of [`harmless_types`].
 static OWN_REDUCERS: PyOnceLock<Vec<Py<PyAny>>> = PyOnceLock::new();
 
-/// Whether functions, and what they and classes consist of, are reduced by nobody else's reducers. The tables are open to
+/// Whether the type of this number among [`harmless_types`] has the reducer that it was given here. The table is open to
 /// everybody.
-pub(crate) fn are_untouched(py: Python<'_>) -> PyResult<bool> {
+fn is_untouched(py: Python<'_>, position: usize) -> PyResult<bool> {
     let runtime = Runtime::get(py);
-    let Some(own) = OWN_REDUCERS.get(py) else { return Ok(false) };
-    let table = runtime.state.reducers.bind(py);
-    for (ty, own) in harmless_types(runtime).into_iter().zip(own) {
-        if !table.get_item(ty)?.is_some_and(|reducer| reducer.is(own)) {
+    let Some(own) = OWN_REDUCERS.get(py).and_then(|own| own.get(position)) else { return Ok(false) };
+    let found = runtime.state.reducers.bind(py).get_item(harmless_types(runtime)[position])?;
+    Ok(found.is_some_and(|reducer| reducer.is(own)))
+}
+
+/// How many of [`harmless_types`] functions consist of: code, cells, modules.
+const MADE_OF: usize = 3;
+
+/// Whether functions, and what they consist of, are reduced by nobody else's reducers.
+pub(crate) fn are_untouched(py: Python<'_>) -> PyResult<bool> {
+    for position in 0..MADE_OF {
+        if !is_untouched(py, position)? {
             return Ok(false);
         }
     }
-    let others = runtime.copyreg_dispatch_table.bind(py);
-    for ty in [&py.get_type::<PyCFunction>(), runtime.enum_meta.bind(py), runtime.abc_meta.bind(py)] {
-        if table.contains(ty)? || others.contains(ty)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    nobody_reduces(&py.get_type::<PyCFunction>())
+}
+
+/// Whether no table has a reducer for objects of this type.
+pub(crate) fn nobody_reduces(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    let runtime = Runtime::get(ty.py());
+    let (own, others) = (runtime.state.reducers.bind(ty.py()), runtime.copyreg_dispatch_table.bind(ty.py()));
+    Ok(!own.contains(ty)? && !others.contains(ty)?)
 }
 
 reducers! {
