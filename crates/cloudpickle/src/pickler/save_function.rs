@@ -17,8 +17,8 @@ use super::save_reduce::Part;
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::reduce;
-use crate::reduce::class;
 use crate::reduce::function::{Parts, Travelling};
+use crate::reduce::{class, code};
 use crate::runtime;
 
 /// Writes a string that every pickle of its kind has.
@@ -370,8 +370,13 @@ impl<'py> Engine<'py, '_> {
             Travelling::ByValue(parts) => {
                 self.careful();
                 if !self.version_is_told {
-                    let [module, name] = &parts.owner;
-                    self.save_version(module, name)?;
+                    if parts.owner.iter().all(Bound::is_instance_of::<PyString>) {
+                        let [module, name] = &parts.owner;
+                        self.save_version(module, name)?;
+                    } else {
+                        let [module, name] = code::owner_of_code(obj)?;
+                        self.save_version(&module, &name)?;
+                    }
                 }
                 let level = self.endless.enter(obj)?;
                 let (function, next, slot) = (function.clone(), FunctionStep::Code, None);

@@ -1,0 +1,277 @@
+"""Functions, code, cells, modules and classes are written without reductions: the bytes are those of the long way."""
+
+import contextlib
+import copyreg
+import io
+import pickle
+import pickletools
+import sys
+import types
+
+import pytest
+
+import cloudpickle
+from cloudpickle import Pickler, _native
+from implementation import PYPY
+
+# As in a script: nothing of it can be imported.
+SOURCE = '''
+import dataclasses, enum, functools, json, types, urllib.parse
+from abc import ABC, abstractmethod
+
+FACTOR, TABLE = 3, {"a": (1, "two")}
+
+plain = lambda x: x + 1
+def no_globals(): pass
+def with_everything(a, b=(1, "x"), *c, d={"k": [1]}, **e):
+    "doc"
+    def inner(q): return q + a + FACTOR
+    try: return [inner(x) for x in c], TABLE, len(e), missing, {1, 2, "s"}
+    except ValueError: return os
+with_everything.note = ["attribute"]
+with_everything.other = with_everything
+def annotated(a: int, b: "TABLE" = None, *, c: "json.JSONDecoder" = 1) -> "list[int]": return a
+def submodules(x): return urllib.parse.quote(json.dumps(x)), getattr(json, "decoder")
+def generator():
+    yield FACTOR
+async def coroutine(): return FACTOR
+def recursive(n): return recursive(n - 1) if n else recursive
+def closure(shared, empty=False):
+    if empty: later = 1
+    def get(): return shared, later
+    def put(value):
+        nonlocal shared
+        shared = value, get
+    return get, put
+pair = closure([1, 2])
+empties = closure(None)
+def selfish():
+    def me(): return me
+    return me
+me = selfish()
+hundred = [closure(index)[0] for index in range(100)]
+renamed = lambda: 0
+renamed.__name__, renamed.__qualname__, renamed.__module__ = "other", "Some.other", None
+doubled = functools.wraps(plain)(lambda x: plain(x) * 2)
+partial = functools.partial(with_everything, 1, d=plain)
+
+class Empty: pass
+class Base:
+    "doc"
+    __slots__ = ("x", "__private")
+    count = 0
+    def __init__(self, x): self.x = x
+    @classmethod
+    def make(cls): return cls(1)
+    @staticmethod
+    def static(): return FACTOR
+    @property
+    def twice(self): return 2 * self.x
+    @twice.setter
+    def twice(self, value): self.x = value / 2
+    view = types.MappingProxyType({"a": 1})
+class Derived(Base):
+    def __init__(self): super().__init__(2)
+    def me(self): return Derived, self
+class Meta(type):
+    def __new__(metaclass, name, bases, namespace): return super().__new__(metaclass, name, bases, namespace)
+class Watched(metaclass=Meta):
+    def method(self): return Watched, FACTOR
+class Abstract(ABC):
+    @abstractmethod
+    def method(self): ...
+Abstract.register(int)
+@dataclasses.dataclass
+class Data:
+    a: int
+    b: "Data" = None
+    c: list = dataclasses.field(default_factory=list)
+class Color(enum.Enum):
+    RED = 1; BLUE = "b"; CRIMSON = 1
+    def hot(self): return self is Color.RED
+class Level(enum.IntEnum):
+    LOW = 1
+class Right(enum.Flag):
+    READ = 1; WRITE = 2
+class Odd(enum.Enum):
+    A = (1, 2); B = None
+    def __init__(self, *args): self.args = args
+class Made(enum.Enum):
+    ONE = 1
+    def __new__(cls, value):
+        member = object.__new__(cls)
+        member._value_ = value * 10
+        return member
+class Sub(Made.__base__):
+    X = 1.5
+instances = [Derived(), Data(1), Data(2), Color.RED, Level.LOW, Right.READ]
+code = with_everything.__code__
+modules = [json, urllib.parse, types.ModuleType("made")]
+globals_of = [int, type(None), type(...), Abstract, ABC, enum.Enum, len, json.dumps, types.CodeType, types.FunctionType]
+'''
+
+
+def defined_in_a_script():
+    namespace = {"__name__": "__main__", "__file__": "script.py"}
+    exec(compile(SOURCE, "<script>", "exec"), namespace)
+    return {name: value for name, value in namespace.items() if not name.startswith("__")}
+
+
+BY_VALUE = defined_in_a_script()
+
+
+@pytest.mark.parametrize("name", BY_VALUE)
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_bytes_of_the_long_way(name, protocol):
+    obj = BY_VALUE[name]
+    for value in (obj, [obj, obj, name]):
+        ours, long_way = cloudpickle.dumps(value, protocol), _native.dumps_without_shortcuts(value, protocol)
+        # Before protocol 4, what nobody refers to is in the memo or not.
+        assert ours == long_way if protocol >= 4 else pickletools.optimize(ours) == pickletools.optimize(long_way)
+
+
+def test_bytes_of_the_long_way_for_all_at_once():
+    assert cloudpickle.dumps(BY_VALUE) == _native.dumps_without_shortcuts(BY_VALUE)
+
+
+def test_what_arrives():
+    arrived = pickle.loads(cloudpickle.dumps({**BY_VALUE, "modules": None}))
+    assert arrived["plain"](1) == 2
+    assert arrived["with_everything"].note == ["attribute"]
+    assert arrived["with_everything"].other is arrived["with_everything"]
+    assert arrived["submodules"]("a b") == BY_VALUE["submodules"]("a b")
+    get, put = arrived["pair"]
+    with pytest.raises(NameError):
+        get()
+    put(5)
+    assert put.__closure__[1].cell_contents == (5, get)
+    assert arrived["me"]() is arrived["me"]
+    assert arrived["code"] == BY_VALUE["code"]
+    assert arrived["renamed"].__module__ is None and arrived["renamed"].__qualname__ == "Some.other"
+
+
+class WithHook(Pickler):
+    """Its hook lets everything pass, and sees all that the long way makes."""
+
+    def reducer_override(self, obj):
+        return super().reducer_override(obj)
+
+
+def written_with(pickler, obj):
+    file = io.BytesIO()
+    pickler(file).dump(obj)
+    return pickletools.optimize(file.getvalue())
+
+
+@pytest.mark.parametrize("name", BY_VALUE)
+def test_bytes_with_a_hook(name):
+    assert written_with(WithHook, BY_VALUE[name]) == written_with(Pickler, BY_VALUE[name])
+
+
+@contextlib.contextmanager
+def entry(table, key, value):
+    before = table.get(key)
+    table[key] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del table[key]
+        else:
+            table[key] = before
+
+
+@pytest.mark.parametrize("kind", [types.CodeType, types.CellType, types.ModuleType])
+def test_reducers_in_the_shared_table_are_asked(kind):
+    """Ray puts its own there."""
+    asked = []
+    own = Pickler._dispatch_table[kind]
+    with entry(Pickler._dispatch_table, kind, lambda obj: asked.append(obj) or own(obj)):
+        data = cloudpickle.dumps([BY_VALUE["pair"], BY_VALUE["submodules"]])
+    assert asked and all(type(obj) is kind for obj in asked)
+    assert data == cloudpickle.dumps([BY_VALUE["pair"], BY_VALUE["submodules"]])
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy: functions of extensions are of the type of all functions")
+def test_reducers_of_copyreg_are_asked():
+    builtin = type(len)
+    with entry(copyreg.dispatch_table, builtin, lambda function: (str, (function.__name__,))):
+        assert pickle.loads(cloudpickle.dumps([len])) == ["len"]
+    assert pickle.loads(cloudpickle.dumps([len]))[0] is len
+
+
+def test_reducer_that_comes_in_the_middle_of_a_dump():
+    asked = []
+    own = Pickler._dispatch_table[types.CodeType]
+
+    class Installer:
+        def __reduce__(self):
+            Pickler._dispatch_table[types.CodeType] = lambda code: asked.append(code) or own(code)
+            return int, ()
+
+    try:
+        cloudpickle.dumps([BY_VALUE["plain"], Installer(), BY_VALUE["generator"]])
+    finally:
+        Pickler._dispatch_table[types.CodeType] = own
+    assert BY_VALUE["generator"].__code__ in asked
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise TypeError("no")
+
+
+def cases_of_errors():
+    def function_with(**slots):
+        function = eval("lambda: value", {"__name__": "__main__", "value": slots.pop("value", None)})
+        for name, value in slots.items():
+            setattr(function, name, value)
+        return function
+
+    stop = Unpicklable()
+    cell = types.CellType(stop)
+    yield "global", function_with(value={"a": [stop]})
+    yield "default", function_with(__defaults__=(stop,))
+    yield "keyword default", function_with(__kwdefaults__={"k": stop})
+    yield "attribute", function_with(note=[stop])
+    yield "annotation", function_with(__annotations__={"a": stop})
+    yield "doc", function_with(__doc__=stop)
+    yield "cell", types.FunctionType((lambda: cell).__code__, {"__name__": "__main__"}, closure=(cell,))
+    constant = (lambda: 0).__code__
+    yield "code", constant.replace(co_consts=(None, (stop,)))
+
+
+CASES_OF_ERRORS = dict(cases_of_errors())
+
+
+@pytest.mark.parametrize("case", CASES_OF_ERRORS)
+def test_errors_of_the_long_way(case):
+    def told(dumps):
+        with pytest.raises(TypeError) as caught:
+            dumps([CASES_OF_ERRORS[case]])
+        return str(caught.value), getattr(caught.value, "__notes__", None)
+
+    assert told(cloudpickle.dumps) == told(_native.dumps_without_shortcuts)
+
+
+def test_no_larger_for_names_that_are_equal():
+    """A function's name is that of its code, and often its qualified name; it is written once."""
+    function = eval("lambda: 0", {"__name__": "__main__"})
+    assert cloudpickle.dumps(function).count(b"<lambda>") == 1
+
+
+def test_names_are_no_part_of_the_data():
+    """Equal strings of the program's own stay what they are."""
+    namespace = {"__name__": "__main__", "name": sys.intern("same_name")}
+    exec("def same_name(): return name", namespace)
+    names = cloudpickle.dumps(namespace["same_name"])
+    namespace["name"] = "".join(["same", "_name"])
+    assert cloudpickle.dumps(namespace["same_name"]) == names
+
+
+def test_plain_enumeration_is_names_and_values():
+    color = BY_VALUE["Color"]
+    assert b"_new_member_" not in cloudpickle.dumps(color)
+    arrived = pickle.loads(cloudpickle.dumps(color).replace(b"Color", b"Colou"))
+    assert [(member.name, member.value) for member in arrived] == [("RED", 1), ("BLUE", "b")]
+
