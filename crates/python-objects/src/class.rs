@@ -15,11 +15,11 @@ pub fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, 
     // SAFETY: the type object is alive, and of this layout on a build for this version. A type that was made at run time
     // has its dict there as long as it lives; nothing has run since the pointer was read.
     let dict = unsafe {
-        let ty = &*class.as_type_ptr();
-        if ty.tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+        let ty = class.as_type_ptr();
+        if ffi::PyType_GetFlags(ty) & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
             return Ok(None);
         }
-        Bound::from_borrowed_ptr_or_opt(py, ty.tp_dict)
+        Bound::from_borrowed_ptr_or_opt(py, (*ty).tp_dict)
     };
     let Some(dict) = dict else { return Ok(None) };
     dict.cast_into::<PyDict>()?.copy().map(Some)

@@ -146,7 +146,7 @@ mod native {
     #[inline]
     pub(super) fn int(code: &Bound<'_, PyCode>, offset: usize) -> i64 {
         // SAFETY: the type of code objects, of which there are no subclasses, says that they have an `int` at this offset.
-        let value = unsafe { code.as_ptr().cast::<u8>().add(offset).cast::<c_int>().read() };
+        let value = unsafe { code.as_ptr().byte_add(offset).cast::<c_int>().read() };
         i64::from(value)
     }
 
@@ -156,7 +156,7 @@ mod native {
         // SAFETY: as for `int`; what is there is null, which reads as None, or a reference that the code object keeps as
         // long as it lives, for code objects do not change.
         let value = unsafe {
-            let field = code.as_ptr().cast::<u8>().add(offset).cast::<*mut ffi::PyObject>().read();
+            let field = code.as_ptr().byte_add(offset).cast::<*mut ffi::PyObject>().read();
             Bound::from_borrowed_ptr_or_opt(py, field)
         };
         value.unwrap_or_else(|| py.None().into_bound(py))

@@ -1,5 +1,7 @@
 //! Instances of classes that leave it to `object` how they are reduced: a `__dict__`, slots, and nothing else.
 
+use std::ffi::c_ulong;
+
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -9,15 +11,17 @@ use pyo3::types::{PyDict, PyType};
 pub const TYPES_ARE_OPEN: bool = cfg!(not(PyPy));
 
 /// `Py_TPFLAGS_MANAGED_DICT`, since Python 3.11: the `__dict__` stands before the object. No flag before.
-const MANAGED_DICT: u64 = 1 << 4;
+const MANAGED_DICT: c_ulong = 1 << 4;
 
 /// Whether instances of `ty` hold nothing but a `__dict__`, weak references and `slots` slots. This is the condition under
 /// which `object.__reduce_ex__` reduces them.
 #[must_use]
 pub fn is_made_of_dict_and_slots(ty: &Bound<'_, PyType>, slots: usize) -> bool {
     let word = size_of::<*mut ffi::PyObject>();
+    // SAFETY: a type object that is alive.
+    let flags = unsafe { ffi::PyType_GetFlags(ty.as_type_ptr()) };
     let known = |ty: &ffi::PyTypeObject| {
-        let has_dict = ty.tp_dictoffset != 0 && u64::from(ty.tp_flags) & MANAGED_DICT == 0;
+        let has_dict = ty.tp_dictoffset != 0 && flags & MANAGED_DICT == 0;
         let has_weak_references = ty.tp_weaklistoffset > 0;
         size_of::<ffi::PyObject>() + word * (usize::from(has_dict) + usize::from(has_weak_references) + slots)
     };
@@ -40,7 +44,7 @@ pub fn has_plain_attributes(ty: &Bound<'_, PyType>) -> bool {
 #[must_use]
 pub fn lacks_dict(ty: &Bound<'_, PyType>) -> bool {
     // SAFETY: a type object that is alive, as above.
-    let (offset, flags) = unsafe { ((*ty.as_type_ptr()).tp_dictoffset, u64::from((*ty.as_type_ptr()).tp_flags)) };
+    let (offset, flags) = unsafe { ((*ty.as_type_ptr()).tp_dictoffset, ffi::PyType_GetFlags(ty.as_type_ptr())) };
     TYPES_ARE_OPEN && offset == 0 && flags & MANAGED_DICT == 0
 }
 

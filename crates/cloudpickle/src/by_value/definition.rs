@@ -89,6 +89,7 @@ impl Digest {
     }
 
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
     fn word(self, word: u64) -> Self {
         let product = u128::from(self.0.rotate_left(5) ^ word ^ 0x1319_8A2E_0370_7344) * 0x9E37_79B9_7F4A_7C15_u128;
         Self((product as u64) ^ ((product >> 64) as u64) ^ word.rotate_left(32))
@@ -317,7 +318,7 @@ impl<'py, 'a> Walk<'py, 'a> {
         {
             digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
-        for name in code_globals::global_names(&code)?.iter().flat_map(|names| names.keys()) {
+        for name in code_globals::global_names(&code)?.iter().flat_map(PyDictMethods::keys) {
             let value = parts.globals.get_item(name)?;
             digest = digest.word(value.map_or(Ok(0), |value| self.fingerprint(&value, depth + 1))?);
         }

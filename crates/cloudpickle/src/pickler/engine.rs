@@ -11,7 +11,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::compat::reduce::{Lacking, lacking};
-use python_objects::function::HAS_PARTS_AT_HAND;
 use python_objects::identity;
 use python_objects::kind::Kind;
 
@@ -25,7 +24,7 @@ use super::output::{Output, Written};
 use super::path::Hop;
 use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
-use super::save_function::{CellFrame, FunctionFrame};
+use super::save_function::{CellFrame, FunctionFrame, MadeOfCode};
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
 use super::save_named_tuple::NamedTupleFrame;
@@ -80,11 +79,7 @@ pub(super) struct Engine<'py, 's> {
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
-    /// Whether functions may be written without a reduction as far as the settings and hooks go.
-    pub(super) natively: bool,
-    /// Whether they may as far as the tables of reducers go, and how often Python code may have run when that was looked
-    /// at.
-    pub(super) reducers_are_untouched: (bool, Option<CallsOfPython>),
+    pub(super) made_of_code: MadeOfCode,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -232,8 +227,13 @@ impl<'py> Frame<'py> {
             Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
             Frame::Items(frame) => frame.hop(),
             Frame::PersistentId(_) => Some(Hop::PersistentId),
-            Frame::Global(_) | Frame::Instance(_) | Frame::NamedTuple(_) | Frame::Reduction(_) => None,
-            Frame::Function(_) | Frame::Code(_) | Frame::Cell(_) => None,
+            Frame::Function(_)
+            | Frame::Code(_)
+            | Frame::Cell(_)
+            | Frame::Global(_)
+            | Frame::Instance(_)
+            | Frame::NamedTuple(_)
+            | Frame::Reduction(_) => None,
         }
     }
 }
@@ -304,12 +304,7 @@ impl<'py, 's> Engine<'py, 's> {
         let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
         encoder.set_binary(settings.binary);
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
-        let natively = HAS_PARTS_AT_HAND
-            && hooks.are_plain()
-            && settings.protocol.has_stack_global()
-            && settings.binary
-            && !settings.fast
-            && settings.ids == Ids::Random;
+        let made_of_code = MadeOfCode::new(settings, &hooks);
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {
             py,
@@ -327,8 +322,7 @@ impl<'py, 's> Engine<'py, 's> {
             attention_above: 0,
             looks_at_atoms,
             calls: CallsOfPython(0),
-            natively,
-            reducers_are_untouched: (false, None),
+            made_of_code,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: HashSet::new(),
@@ -577,7 +571,7 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// An object without opcodes of its own: who reduces it?
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
-        if self.natively
+        if self.made_of_code.may_be_native()
             && let Some(saved) = self.save_made_of_code(obj)?
         {
             return Ok(saved);

@@ -37,10 +37,10 @@ impl<'py> Suspendable<'py> for CodeFrame<'py> {
                 Field::Object(value) => value,
             };
             match TRAVELS[index] {
-                Travels::AsItIs => save_part!(engine, &value),
-                Travels::AsName => save_part!(engine, &copy_of(&value)),
-                Travels::AsFileName => save_part!(engine, &interned(&code::file_name(value)?)?),
-                Travels::AsNames => engine.save_names(value.cast::<PyTuple>()?)?,
+                Travels::Whole => save_part!(engine, &value),
+                Travels::Name => save_part!(engine, &copy_of(&value)),
+                Travels::FileName => save_part!(engine, &interned(&code::file_name(value)?)?),
+                Travels::Names => engine.save_names(value.cast::<PyTuple>()?)?,
             }
         }
         engine.encoder.op(Opcode::Tuple);

@@ -8,12 +8,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
 use python_objects::cell;
+use python_objects::function::HAS_PARTS_AT_HAND;
 
 use super::endless::Level;
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, save_part};
+use super::hooks::Hooks;
 use super::optimism::Shared;
 use super::path::Hop;
 use super::save_reduce::Part;
+use crate::by_value::class_tracker::Ids;
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::reduce;
@@ -28,6 +31,34 @@ macro_rules! save_wire_text {
     };
 }
 pub(super) use save_wire_text;
+
+/// Whether functions and what they consist of are written without reductions in this dump.
+pub(super) struct MadeOfCode {
+    /// As far as the settings and hooks go.
+    allowed: bool,
+    /// As far as the tables of reducers go.
+    untouched: bool,
+    /// How often Python code may have run when the tables were looked at.
+    since: Option<CallsOfPython>,
+}
+
+impl MadeOfCode {
+    pub(super) fn new(settings: Settings, hooks: &Hooks<'_>) -> Self {
+        let allowed = HAS_PARTS_AT_HAND
+            && hooks.are_plain()
+            && settings.protocol.has_stack_global()
+            && settings.binary
+            && !settings.fast
+            && settings.ids == Ids::Random;
+        Self { allowed, untouched: false, since: None }
+    }
+
+    /// Whether it is worth asking further.
+    #[inline]
+    pub(super) fn may_be_native(&self) -> bool {
+        self.allowed
+    }
+}
 
 /// `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
 pub(super) struct FunctionFrame<'py> {
@@ -62,6 +93,7 @@ enum FunctionStep {
 }
 
 impl<'py> Suspendable<'py> for FunctionFrame<'py> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each slot, in the order of the stream")]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         use FunctionStep as Next;
 
@@ -350,16 +382,15 @@ impl<'py> Engine<'py, '_> {
     /// Whether functions and what they consist of may be written without a reduction, which a reducer of somebody else's
     /// could have changed.
     pub(super) fn writes_natively(&mut self) -> PyResult<bool> {
-        if !self.natively || !self.strategies.in_use || !self.postponed.is_empty() {
+        if !self.made_of_code.allowed || !self.strategies.in_use || !self.postponed.is_empty() {
             return Ok(false);
         }
-        let (is_untouched, since) = self.reducers_are_untouched;
-        if since == Some(self.calls) {
-            return Ok(is_untouched);
+        if self.made_of_code.since != Some(self.calls) {
+            let is_empty = self.runtime.extension_registry.bind(self.py).is_empty();
+            self.made_of_code.untouched = is_empty && reduce::are_untouched(self.py)?;
+            self.made_of_code.since = Some(self.calls);
         }
-        let is_untouched = reduce::are_untouched(self.py)? && self.runtime.extension_registry.bind(self.py).is_empty();
-        self.reducers_are_untouched = (is_untouched, Some(self.calls));
-        Ok(is_untouched)
+        Ok(self.made_of_code.untouched)
     }
 
     fn save_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {

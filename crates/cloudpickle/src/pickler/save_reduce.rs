@@ -360,7 +360,7 @@ impl<'py> Engine<'py, '_> {
         self.version_is_told = true;
         let py = self.py;
         let (upstream, make_cell) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
-        if self.natively {
+        if self.made_of_code.may_be_native() {
             self.save_wire_text(runtime::upstream_module(py), "cloudpickle.cloudpickle")?;
             self.save_wire_text(intern!(py, "_make_cell"), "_make_cell")?;
             self.encoder.op(Opcode::StackGlobal);

@@ -190,11 +190,10 @@ pub(super) fn class_state<'py>(
         }
         match name.cast::<PyString>().ok().and_then(|name| name.to_str().ok()) {
             // The class is made with it, or with one of its own.
-            Some("__weakref__" | "__class__" | "__dict__" | "__module__") => false,
+            // `copyreg` remembers the slots under the last name once an instance was pickled.
+            Some("__weakref__" | "__class__" | "__dict__" | "__module__" | "__slotnames__") => false,
             // Every class has one, of its own if it was given none.
             Some("__doc__") => !value.is_none(),
-            // What `copyreg` remembers of the class's slots once an instance was pickled.
-            Some(name) if name == "__slotnames__" => false,
             Some("__slots__") => !has_slots,
             _ => true,
         }

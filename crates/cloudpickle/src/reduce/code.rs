@@ -19,23 +19,23 @@ use crate::runtime::Runtime;
 /// are one object depends on what else the process did, and with it the bytes of the pickle.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Travels {
-    AsItIs,
-    AsName,
-    AsFileName,
+    Whole,
+    Name,
+    FileName,
     /// A tuple of names, of which there is one for each time it is asked for.
-    AsNames,
+    Names,
 }
 
 /// By the number of the field.
 pub(crate) const TRAVELS: [Travels; FIELDS.len()] = {
-    let mut travels = [Travels::AsItIs; FIELDS.len()];
+    let mut travels = [Travels::Whole; FIELDS.len()];
     let mut index = 0;
     while index < FIELDS.len() {
         travels[index] = match FIELDS[index].as_bytes() {
-            b"co_name" | b"co_qualname" => Travels::AsName,
-            b"co_filename" => Travels::AsFileName,
-            b"co_names" | b"co_varnames" | b"co_freevars" | b"co_cellvars" => Travels::AsNames,
-            _ => Travels::AsItIs,
+            b"co_name" | b"co_qualname" => Travels::Name,
+            b"co_filename" => Travels::FileName,
+            b"co_names" | b"co_varnames" | b"co_freevars" | b"co_cellvars" => Travels::Names,
+            _ => Travels::Whole,
         };
         index += 1;
     }
@@ -52,10 +52,10 @@ pub(crate) fn code_reduce<'py>(obj: &Bound<'py, PyCode>) -> PyResult<Bound<'py, 
     for (index, travels) in TRAVELS.iter().enumerate() {
         let value = fields.object(obj, index)?;
         args.push(match travels {
-            Travels::AsItIs => value,
-            Travels::AsName => copy_of(&value),
-            Travels::AsFileName => interned(&file_name(value)?)?,
-            Travels::AsNames => PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any(),
+            Travels::Whole => value,
+            Travels::Name => copy_of(&value),
+            Travels::FileName => interned(&file_name(value)?)?,
+            Travels::Names => PyTuple::new(py, value.cast::<PyTuple>()?.iter_borrowed())?.into_any(),
         });
     }
     (&Runtime::get(py).code_type, PyTuple::new(py, args)?).into_pyobject(py)

@@ -307,9 +307,12 @@ fn member_attributes<'py>(
     let mut attributes = dict::items(&member.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?)?;
     attributes.retain(|(name, _)| {
         let name = name.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
-        !matches!(name, Some("_value_" | "_name_" | "__objclass__" | "_sort_order_"))
+        match name {
+            Some("_value_" | "_name_" | "__objclass__" | "_sort_order_") => false,
             // What a flag remembers of an earlier `~flag` (Python 3.11).
-            && !(is_flag && name == Some("_inverted_"))
+            Some("_inverted_") => !is_flag,
+            _ => true,
+        }
     });
     let slots = PyDict::new(py);
     for name in slot_names.try_iter()? {

@@ -234,7 +234,7 @@ fn used_globals<'py>(
     }
     let used = PyDict::new(py);
     let module = lookup::importable_module_of(globals)?;
-    for name in names.iter().flat_map(|names| names.keys()) {
+    for name in names.iter().flat_map(PyDictMethods::keys) {
         if let Some(value) = global(globals, &name)? {
             let value = match &module {
                 Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
@@ -243,7 +243,7 @@ fn used_globals<'py>(
             used.set_item(name, value)?;
         }
     }
-    for name in text.iter().flat_map(|names| names.keys()) {
+    for name in text.iter().flat_map(PyDictMethods::keys) {
         if used.contains(&name)? {
             continue;
         }

@@ -309,6 +309,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// A short `str` that is the same in many pickles, from protocol 4 on: `SHORT_BINUNICODE`.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the caller's texts are short")]
     pub fn short_unicode(&mut self, text: &'static str) {
         self.expect(Opcode::ShortBinUnicode);
         debug_assert!(text.len() < 256, "it has a length of one byte");
