@@ -81,7 +81,15 @@ fn new_class<'py>(
     let py = name.py();
     let type_type = py.get_type::<PyType>();
     let runtime = Runtime::get(py);
-    let resolved = runtime.resolve_bases.bind(py).call1((bases,))?.cast_into::<PyTuple>()?;
+    // Classes of type `type` only: there is nothing to resolve and nothing to prepare.
+    let plain_bases = bases
+        .cast_exact::<PyTuple>()
+        .ok()
+        .filter(|bases| metaclass.is(&type_type) && bases.iter_borrowed().all(|base| base.get_type().is(&type_type)));
+    let resolved = match plain_bases {
+        Some(bases) => bases.clone(),
+        None => runtime.resolve_bases.bind(py).call1((bases,))?.cast_into::<PyTuple>()?,
+    };
     let of_bases = making::bases_need_keywords(&resolved)?;
     if of_bases || making::metaclass_needs_keywords(metaclass)? {
         if !resolved.is(bases) {
@@ -89,10 +97,7 @@ fn new_class<'py>(
         }
         return class_without_hooks(metaclass.cast()?, name, &resolved, attributes, of_bases);
     }
-    // Classes of type `type` only: there is nothing to resolve and nothing to prepare.
-    if metaclass.is(&type_type)
-        && bases.cast_exact::<PyTuple>().is_ok_and(|bases| bases.iter().all(|base| base.get_type().is(&type_type)))
-    {
+    if plain_bases.is_some() {
         return type_type.call1((name, bases, attributes));
     }
     // A class statement without bases has `object` for a base when it is done, and none before.
@@ -281,7 +286,11 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
         Ok::<_, PyErr>(namespace.contains(name)? && namespace.get_item(name)?.is(value))
     };
     let type_type = py.get_type::<PyType>();
+    let is_plain = class.get_type().is(&type_type);
     let set = |name: &Bound<'py, PyString>, value: &Bound<'py, PyAny>| {
+        if is_plain {
+            return class.setattr(name, value);
+        }
         type_type.call_method1(intern!(py, "__setattr__"), (class, name, value)).map(|_| ())
     };
     let mut first_line = None;

@@ -31,9 +31,8 @@ pub(crate) fn make_function<'py>(
     closure: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = code.py();
-    let runtime = Runtime::get(py);
-    globals.set_item(intern!(py, "__builtins__"), &runtime.builtins)?;
-    let function = runtime.function_type.bind(py).call1((code, globals, name, argdefs, closure))?;
+    super::add_builtins(globals)?;
+    let function = Runtime::get(py).function_type.bind(py).call1((code, globals, name, argdefs, closure))?;
     in_progress::begin(&function, code)?;
     Ok(function)
 }
@@ -53,7 +52,10 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
     let py = obj.py();
     in_progress::end(obj);
     let (attributes, slots) = super::state_pair(state)?;
-    super::update(&obj.getattr(intern!(py, "__dict__"))?, &attributes)?;
+    // Without need, no function gets a dict.
+    if !attributes.is_empty() {
+        super::update(&obj.getattr(intern!(py, "__dict__"))?, &attributes)?;
+    }
 
     // Collected before anything is set: an attribute's previous value may run code when it goes.
     let mut globals = None;
@@ -61,11 +63,12 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
     let mut came_along = None;
     let mut rest = Vec::with_capacity(slots.len());
     for (name, value) in dict::items(&slots)? {
-        match name.cast::<PyString>() {
-            Ok(name) if name == "__globals__" => globals = Some(value),
-            Ok(name) if name == "__closure__" => closure = Some(value),
-            Ok(name) if name == "_cloudpickle_submodules" => came_along = Some(value),
-            _ => rest.push((name, value)),
+        match name.cast::<PyString>().ok().and_then(|name| name.to_str().ok()) {
+            Some("__globals__") => globals = Some(value),
+            Some("__closure__") => closure = Some(value),
+            Some("_cloudpickle_submodules") => came_along = Some(value),
+            Some(text) => rest.push((attribute_name(py, text).map_or(name, |own| own.clone().into_any()), value)),
+            None => rest.push((name, value)),
         }
     }
     for element in came_along.iter().filter_map(|list| list.cast::<PyList>().ok()).flatten() {
@@ -76,7 +79,7 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
 
     let own_globals = obj.getattr(intern!(py, "__globals__"))?;
     super::update(&own_globals, &globals)?;
-    own_globals.set_item(intern!(py, "__builtins__"), &Runtime::get(py).builtins)?;
+    super::add_builtins(&own_globals)?;
 
     if !closure.is_none() {
         let own_cells = obj.getattr(intern!(py, "__closure__"))?;
@@ -88,12 +91,27 @@ pub(crate) fn function_setstate<'py>(obj: &Bound<'py, PyAny>, state: &Bound<'py,
     }
     for (name, value) in rest {
         let name = name.cast_into::<PyString>()?;
-        if name == "__annotations__" {
+        if name.is(intern!(py, "__annotations__")) {
             super::intern_keys(&value)?;
         }
         obj.setattr(name, value)?;
     }
     Ok(())
+}
+
+/// The interned string for an attribute that functions have. One that was just read is not interned and not hashed, both
+/// of which setting an attribute asks for.
+fn attribute_name<'py>(py: Python<'py>, name: &str) -> Option<&'py Bound<'py, PyString>> {
+    Some(match name {
+        "__name__" => intern!(py, "__name__"),
+        "__qualname__" => intern!(py, "__qualname__"),
+        "__kwdefaults__" => intern!(py, "__kwdefaults__"),
+        "__defaults__" => intern!(py, "__defaults__"),
+        "__module__" => intern!(py, "__module__"),
+        "__doc__" => intern!(py, "__doc__"),
+        "__annotations__" => intern!(py, "__annotations__"),
+        _ => return None,
+    })
 }
 
 /// A function that `_fill_function` will complete: the form in which cloudpickle 0.x and 1.x wrote functions.

@@ -21,56 +21,42 @@ pub(super) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///         class needs it, and what can be done.
 #[pyfunction]
 #[pyo3(
-    signature = (data, /, *, fix_imports = None, encoding = None, errors = None, buffers = None),
+    signature = (data, /, **options),
     text_signature = "(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())"
 )]
 pub(crate) fn loads<'py>(
     data: &Bound<'py, PyAny>,
-    fix_imports: Option<Bound<'py, PyAny>>,
-    encoding: Option<Bound<'py, PyAny>>,
-    errors: Option<Bound<'py, PyAny>>,
-    buffers: Option<Bound<'py, PyAny>>,
+    options: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let loads = Runtime::get(data.py()).pickle_loads.bind(data.py());
-    explained(loads, data, [fix_imports, encoding, errors, buffers])
+    explained(&Runtime::get(data.py()).pickle_loads, data, options)
 }
 
 /// The object that the next pickle in a file holds: `pickle.load`. The exceptions are those of `loads`.
 #[pyfunction]
 #[pyo3(
-    signature = (file, *, fix_imports = None, encoding = None, errors = None, buffers = None),
+    signature = (file, **options),
     text_signature = "(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())"
 )]
 pub(crate) fn load<'py>(
     file: &Bound<'py, PyAny>,
-    fix_imports: Option<Bound<'py, PyAny>>,
-    encoding: Option<Bound<'py, PyAny>>,
-    errors: Option<Bound<'py, PyAny>>,
-    buffers: Option<Bound<'py, PyAny>>,
+    options: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let load = Runtime::get(file.py()).pickle_load.bind(file.py());
-    explained(load, file, [fix_imports, encoding, errors, buffers])
+    explained(&Runtime::get(file.py()).pickle_load, file, options)
 }
 
+#[inline]
 fn explained<'py>(
-    function: &Bound<'py, PyAny>,
+    function: &Py<PyAny>,
     source: &Bound<'py, PyAny>,
-    options: [Option<Bound<'py, PyAny>>; 4],
+    options: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = source.py();
     let before = in_progress::count();
-    let result = if options.iter().all(Option::is_none) {
-        function.call1((source,))
-    } else {
-        let keywords = PyDict::new(py);
-        let names =
-            [intern!(py, "fix_imports"), intern!(py, "encoding"), intern!(py, "errors"), intern!(py, "buffers")];
-        for (name, option) in names.into_iter().zip(options) {
-            if let Some(option) = option {
-                keywords.set_item(name, option)?;
-            }
-        }
-        function.call((source,), Some(&keywords))
+    let function = function.bind(py);
+    // What options there are, `pickle` knows.
+    let result = match options {
+        None => function.call1((source,)),
+        options => function.call((source,), options),
     };
     result.inspect_err(|error| explain(py, error, before))
 }

@@ -144,8 +144,19 @@ fn state_pair<'py>(state: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyDict>, B
 /// `target.update(entries)` for a namespace, which is a dict as a rule.
 fn update<'py>(target: &Bound<'py, PyAny>, entries: &Bound<'py, PyAny>) -> PyResult<()> {
     match (target.cast_exact::<PyDict>(), entries.cast::<PyDict>()) {
+        (Ok(_), Ok(entries)) if entries.is_exact_instance_of::<PyDict>() && entries.is_empty() => Ok(()),
         (Ok(target), Ok(entries)) => target.update(entries.as_mapping()),
         _ => target.call_method1(intern!(target.py(), "update"), (entries,)).map(|_| ()),
+    }
+}
+
+/// Adds `__builtins__` to a namespace, which is a dict as a rule.
+fn add_builtins(namespace: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = namespace.py();
+    let (name, builtins) = (intern!(py, "__builtins__"), &Runtime::get(py).builtins);
+    match namespace.cast_exact::<PyDict>() {
+        Ok(namespace) => namespace.set_item(name, builtins),
+        Err(_) => namespace.set_item(name, builtins),
     }
 }
 
@@ -153,6 +164,9 @@ fn update<'py>(target: &Bound<'py, PyAny>, entries: &Bound<'py, PyAny>) -> PyRes
 /// memoizes. Anything but a dict of strings is left as it is.
 fn intern_keys(annotations: &Bound<'_, PyAny>) -> PyResult<()> {
     let Ok(annotations) = annotations.cast_exact::<PyDict>() else { return Ok(()) };
+    if annotations.is_empty() {
+        return Ok(());
+    }
     let items: Vec<_> = annotations.iter().collect();
     if items.iter().all(|(name, _)| name.is_exact_instance_of::<PyString>()) {
         annotations.clear();
