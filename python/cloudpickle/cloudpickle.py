@@ -10,11 +10,9 @@ import io
 import opcode
 import operator
 import pickle
-import platform
 import sys
 import warnings
 from types import CellType
-from typing import TYPE_CHECKING, Any, Callable
 
 from . import _native
 from ._native import (
@@ -86,10 +84,12 @@ from ._native import (
     unregister_pickle_by_value,
 )
 
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all of this
 if TYPE_CHECKING:
     from collections import ChainMap
     from collections.abc import Iterable
     from types import ModuleType
+    from typing import Any, Callable
 
 # What `from cloudpickle.cloudpickle import *` gives: as upstream, every name without an underscore. The names with one
 # are for pickles, for upstream's tests and for packages that reach for them.
@@ -123,7 +123,7 @@ __all__ = [
 DEFAULT_PROTOCOL = pickle.HIGHEST_PROTOCOL
 """The protocol of `dumps` and `dump` when none is given: the highest, because both ends run the same Python."""
 
-PYPY = platform.python_implementation() == "PyPy"
+PYPY = sys.implementation.name == "pypy"
 
 builtin_code_type = type(float.__new__.__code__) if PYPY else None
 

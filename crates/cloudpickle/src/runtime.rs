@@ -125,12 +125,6 @@ looked_up! {
     ordered_dict_type: PyType = "collections" . "OrderedDict";
     /// Sets of weak references.
     weak_set_type: PyType = "weakref" . "WeakSet";
-    /// `logging.Logger`.
-    logger_type: PyType = "logging" . "Logger";
-    /// The type of the logger without a name.
-    root_logger_type: PyType = "logging" . "RootLogger";
-    /// `logging.getLogger`.
-    get_logger: PyAny = "logging" . "getLogger";
     /// Text files.
     text_file_type: PyType = "io" . "TextIOWrapper";
     /// Text files in memory.
@@ -143,12 +137,6 @@ looked_up! {
     pickle_load: PyAny = "pickle" . "load";
     /// `pickle.UnpicklingError`.
     unpickling_error: PyType = "pickle" . "UnpicklingError";
-    /// `typing.TypeVar`.
-    type_var_type: PyType = "typing" . "TypeVar";
-    /// `typing.get_type_hints`, for annotations that are text.
-    get_type_hints: PyAny = "typing" . "get_type_hints";
-    /// What `typing` makes of text inside a type, as in `Optional['Node']`.
-    forward_ref_type: PyType = "typing" . "ForwardRef";
     /// `dataclasses`, for the sentinels that tell its kinds of fields apart.
     dataclasses: PyModule = "dataclasses";
     /// The type of those sentinels.

@@ -28,6 +28,7 @@ use super::class_tracker::{Ids, tracker, wanted};
 use super::{code_globals, lookup};
 use crate::address::{AddressHasher, ByAddress};
 use crate::rebuild::cell::contents;
+use crate::reduce::deferred::is_type_var;
 use crate::runtime::Runtime;
 
 /// How deep the contents of an attribute are looked into. Below, one object is as good as another.
@@ -260,7 +261,7 @@ impl<'py, 'a> Walk<'py, 'a> {
             return self.parts("cell", [contents(value)?.as_ref()], depth);
         }
         // Its module is another one where it arrived, and nothing else of it can be edited.
-        if of_type(&runtime.type_var_type) {
+        if is_type_var(value) {
             return self.parts("type variable", [get(intern!(py, "__name__")).as_ref()], depth);
         }
         self.instance(value, depth)

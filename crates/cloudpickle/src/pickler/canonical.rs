@@ -19,6 +19,7 @@ use super::memo::Memo;
 use super::output::Output;
 use crate::by_value::class_tracker::{Ids, digest_of, tracker};
 use crate::by_value::lookup;
+use crate::reduce::deferred::is_type_var;
 
 /// How many sets may stand inside each other for the innermost still to be told apart by their contents.
 const DEEPEST_SET: usize = 50;
@@ -117,7 +118,7 @@ impl<'py> Engine<'py, '_> {
         let py = self.py;
         let has_id = match obj.cast::<PyType>() {
             Ok(class) => !lookup::by_reference(class)?,
-            Err(_) => obj.get_type().is(&self.runtime.type_var_type),
+            Err(_) => is_type_var(obj),
         };
         if has_id && !tracker(py).has_lasting_id(obj) {
             let digest = digest_of(py, &self.contents_of(obj)?)?;

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
+use crate::reduce::deferred;
 use crate::runtime::{self, Runtime};
 
 /// The hooks of one dump.
@@ -82,6 +83,7 @@ impl<'py> Hooks<'py> {
     /// The reducer registered for `ty`, if any.
     pub(super) fn reducer_for(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = ty.py();
+        deferred::add_types_of_imported(py)?;
         let found = match &self.dispatch_table {
             DispatchTable::Default => {
                 let runtime = Runtime::get(py);

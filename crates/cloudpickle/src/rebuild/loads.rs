@@ -37,10 +37,7 @@ pub(crate) fn loads<'py>(
     signature = (file, **options),
     text_signature = "(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())"
 )]
-pub(crate) fn load<'py>(
-    file: &Bound<'py, PyAny>,
-    options: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn load<'py>(file: &Bound<'py, PyAny>, options: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
     explained(&Runtime::get(file.py()).pickle_load, file, options)
 }
 

@@ -42,7 +42,8 @@ pub(crate) fn make_typevar<'py>(
     keywords.set_item(intern!(py, "bound"), bound)?;
     keywords.set_item(intern!(py, "covariant"), covariant)?;
     keywords.set_item(intern!(py, "contravariant"), contravariant)?;
-    let variable = Runtime::get(py).type_var_type.bind(py).call(PyTuple::new(py, arguments)?, Some(&keywords))?;
+    let type_var = py.import(intern!(py, "typing"))?.getattr(intern!(py, "TypeVar"))?;
+    let variable = type_var.call(PyTuple::new(py, arguments)?, Some(&keywords))?;
     // Otherwise it is said to come from whatever module happens to load the pickle.
     variable.setattr(intern!(py, "__module__"), runtime::upstream_module(py))?;
     tracker(py).lookup_or_track(class_tracker_id.as_ref(), variable)

@@ -108,7 +108,7 @@ fn meaning<'py>(
     let keywords = PyDict::new(py);
     keywords.set_item(intern!(py, "include_extras"), true)?;
     let attributes = py.get_type::<PyDict>().call1((class.getattr(intern!(py, "__dict__"))?,))?;
-    let get_type_hints = Runtime::get(py).get_type_hints.bind(py);
+    let get_type_hints = py.import(intern!(py, "typing"))?.getattr(intern!(py, "get_type_hints"))?;
     // As for a class in its own module: what the module has counts before the attributes of the class.
     match get_type_hints.call((bearer, attributes, globals), Some(&keywords)) {
         Ok(hints) => hints.get_item(name).map(Some),
@@ -132,6 +132,13 @@ pub(super) fn names_in_text<'py>(annotations: &Bound<'py, PyAny>) -> PyResult<Op
     Ok((!names.is_empty()).then_some(names))
 }
 
+/// Whether it is what `typing` makes of text inside a type, as in `Optional['Node']`.
+fn is_forward_ref(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = value.py();
+    let Some(typing) = lookup::imported(intern!(py, "typing"))? else { return Ok(false) };
+    Ok(typing.getattr_opt(intern!(py, "ForwardRef"))?.is_some_and(|forward_ref| value.get_type().is(&forward_ref)))
+}
+
 /// How deep types inside types are looked into.
 const MOST_LEVELS: u32 = 16;
 
@@ -145,7 +152,7 @@ fn collect_names<'py>(value: &Bound<'py, PyAny>, names: &Bound<'py, PyDict>, lev
     if levels == 0 || value.is_instance_of::<PyType>() {
         return Ok(());
     }
-    if value.get_type().is(&Runtime::get(py).forward_ref_type) {
+    if is_forward_ref(value)? {
         return collect_names(&value.getattr(intern!(py, "__forward_arg__"))?, names, levels - 1);
     }
     if let Ok(Some(arguments)) = value.getattr_opt(intern!(py, "__args__"))

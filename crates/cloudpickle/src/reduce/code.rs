@@ -114,8 +114,8 @@ const IMPLEMENTATIONS: [(u8, &str); 2] = [(b'C', "CPython"), (b'P', "PyPy")];
 
 impl BytecodeVersion {
     pub(crate) fn of_this_python(py: Python<'_>) -> PyResult<Self> {
-        let implementation: String = py.import("platform")?.getattr("python_implementation")?.call0()?.extract()?;
-        let known = IMPLEMENTATIONS.iter().find(|(_, name)| *name == implementation);
+        let implementation: String = py.import("sys")?.getattr("implementation")?.getattr("name")?.extract()?;
+        let known = IMPLEMENTATIONS.iter().find(|(_, name)| name.eq_ignore_ascii_case(&implementation));
         let version = py.version_info();
         Ok(Self(u32::from_be_bytes([b'c', known.map_or(b'?', |(letter, _)| *letter), version.major, version.minor])))
     }

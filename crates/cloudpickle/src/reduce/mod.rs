@@ -8,6 +8,7 @@ pub(crate) mod class;
 pub(crate) mod code;
 mod context_var;
 mod dataclass;
+pub(crate) mod deferred;
 pub(crate) mod descriptor;
 mod enumeration;
 pub(crate) mod exception;
@@ -50,7 +51,7 @@ macro_rules! reducers {
                 $(table.set_item(&runtime.$($type).+, &function)?;)*
                 runtime::add_function(module, function)?;
             })*
-            typing::add_to(module, table)?;
+            deferred::add_to(module)?;
             let own = harmless_types(runtime).map(|ty| table.as_any().get_item(ty).map(Bound::unbind));
             // A second import of the extension keeps the first one's objects.
             let _ = OWN_REDUCERS.set(py, own.into_iter().collect::<PyResult<Vec<_>>>()?);
@@ -157,10 +158,14 @@ reducers! {
     [weak_key_dictionary_type, weak_value_dictionary_type] => weak::weak_dictionary_reduce;
     [weak_reference_type] => weak::weak_reference_reduce;
     [context_var_type] => context_var::context_var_reduce;
-    [logger_type] => logger::logger_reduce;
-    [root_logger_type] => logger::root_logger_reduce;
+    [] => logger::logger_reduce;
+    [] => logger::root_logger_reduce;
     [text_file_type] => file::file_reduce;
-    [type_var_type] => typing::typevar_reduce;
+    [] => typing::typevar_reduce;
+    [] => typing::type_parameter_reduce;
+    [] => typing::type_parameter_part_reduce;
+    [] => typing::new_type_reduce;
+    [] => typing::type_alias_reduce;
     [] => typing::decompose_typevar;
     [field_sentinel_type] => dataclass::dataclass_field_base_reduce;
     [state.missing_type, state.default_factory_sentinel_type, state.kw_only_type]

@@ -151,28 +151,6 @@ pub(crate) fn type_alias_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<
     Ok((partial(&obj.get_type(), &keywords)?, (name, value)).into_pyobject(py)?.into_any())
 }
 
-/// The types of `typing` that not every version has, and their reducers.
-pub(super) fn add_to(module: &Bound<'_, PyModule>, table: &Bound<'_, PyDict>) -> PyResult<()> {
-    let typing = module.py().import("typing")?;
-    for (reducer, types) in [
-        (wrap_pyfunction!(type_parameter_reduce, module)?, &["ParamSpec", "TypeVarTuple"][..]),
-        (wrap_pyfunction!(type_parameter_part_reduce, module)?, &["ParamSpecArgs", "ParamSpecKwargs"]),
-        // A function before Python 3.10.
-        (wrap_pyfunction!(new_type_reduce, module)?, &["NewType"]),
-        (wrap_pyfunction!(type_alias_reduce, module)?, &["TypeAliasType"]),
-    ] {
-        for name in types {
-            if let Some(found) = typing.getattr_opt(*name)?
-                && found.is_instance_of::<PyType>()
-            {
-                table.set_item(found, &reducer)?;
-            }
-        }
-        runtime::add_function(module, reducer)?;
-    }
-    Ok(())
-}
-
 /// The arguments of `_make_typevar` for a type variable: name, bound, constraints, covariant, contravariant, id.
 #[pyfunction]
 #[pyo3(name = "_decompose_typevar")]
