@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::class::find_known;
 use crate::by_value::class_tracker::tracker;
-use crate::runtime::{self, Runtime};
+use crate::runtime;
 
 /// The type variable known under an id, or else one that is made like this one.
 ///
