@@ -115,7 +115,12 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     save_part!(engine, &self.parts.base_globals);
                 }
                 Next::Closure => {
-                    engine.encoder.none();
+                    if self.parts.have_state() {
+                        engine.encoder.none();
+                    } else {
+                        // What tells the loader that no state follows.
+                        engine.save_text(self.parts.name.cast()?)?;
+                    }
                     engine.encoder.none();
                     self.next = Next::Make;
                     match &self.parts.closure {
@@ -135,6 +140,10 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                         continue;
                     }
                     engine.memo_put(&self.function)?;
+                    if !self.parts.have_state() {
+                        self.next = Next::Done;
+                        continue;
+                    }
                     engine.save_wire_function(
                         &Wire::get(py).function_setstate,
                         intern!(py, "_function_setstate"),
@@ -154,39 +163,51 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     engine.encoder.op(Opcode::EmptyDict);
                     engine.encoder.op(Opcode::Mark);
                     self.next = Next::Qualname;
-                    self.slot = Some("__name__");
-                    save_wire_text!(engine, "__name__");
-                    save_part!(engine, &self.parts.slots.name);
+                    if let Some(value) = self.parts.slots.name.take() {
+                        self.slot = Some("__name__");
+                        save_wire_text!(engine, "__name__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::Qualname => {
                     self.next = Next::KeywordDefaults;
-                    self.slot = Some("__qualname__");
-                    save_wire_text!(engine, "__qualname__");
-                    save_part!(engine, &self.parts.owner[1]);
+                    if let Some(value) = self.parts.slots.qualname.take() {
+                        self.slot = Some("__qualname__");
+                        save_wire_text!(engine, "__qualname__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::KeywordDefaults => {
                     self.next = Next::Defaults;
-                    self.slot = Some("__kwdefaults__");
-                    save_wire_text!(engine, "__kwdefaults__");
-                    save_part!(engine, &self.parts.slots.kwdefaults);
+                    if let Some(value) = self.parts.slots.kwdefaults.take() {
+                        self.slot = Some("__kwdefaults__");
+                        save_wire_text!(engine, "__kwdefaults__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::Defaults => {
                     self.next = Next::Module;
-                    self.slot = Some("__defaults__");
-                    save_wire_text!(engine, "__defaults__");
-                    save_part!(engine, &self.parts.slots.defaults);
+                    if let Some(value) = self.parts.slots.defaults.take() {
+                        self.slot = Some("__defaults__");
+                        save_wire_text!(engine, "__defaults__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::Module => {
                     self.next = Next::Doc;
-                    self.slot = Some("__module__");
-                    save_wire_text!(engine, "__module__");
-                    save_part!(engine, &self.parts.owner[0]);
+                    if let Some(value) = self.parts.slots.module.take() {
+                        self.slot = Some("__module__");
+                        save_wire_text!(engine, "__module__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::Doc => {
                     self.next = Next::Annotations;
-                    self.slot = Some("__doc__");
-                    save_wire_text!(engine, "__doc__");
-                    save_part!(engine, &self.parts.slots.doc);
+                    if let Some(value) = self.parts.slots.doc.take() {
+                        self.slot = Some("__doc__");
+                        save_wire_text!(engine, "__doc__");
+                        save_part!(engine, &value);
+                    }
                 }
                 Next::Annotations => {
                     self.next = Next::TypeParams;
@@ -195,10 +216,6 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                         self.slot = Some("__annotations__");
                         engine.save_text(&name)?;
                         save_part!(engine, &annotations);
-                    } else {
-                        self.slot = Some("__annotations__");
-                        save_wire_text!(engine, "__annotations__");
-                        engine.encoder.op(Opcode::EmptyDict);
                     }
                 }
                 Next::TypeParams => {
@@ -301,7 +318,7 @@ pub(super) fn in_progress(type_name: &str, part: Option<Part>, hops: &[Hop<'_>])
     notes
 }
 
-/// `_make_empty_cell()`, then the contents as state for BUILD.
+/// `_make_cell()`, then the contents as state for BUILD.
 pub(super) struct CellFrame<'py> {
     pub(super) cell: Bound<'py, PyAny>,
     /// Taken when its writing begins.
@@ -418,11 +435,7 @@ impl<'py> Engine<'py, '_> {
 
     fn save_cell(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let contents = cell::contents(obj)?;
-        self.save_wire_function(
-            &Wire::get(self.py).make_empty_cell,
-            intern!(self.py, "_make_empty_cell"),
-            "_make_empty_cell",
-        )?;
+        self.save_wire_function(&Wire::get(self.py).make_cell, intern!(self.py, "_make_cell"), "_make_cell")?;
         self.encoder.op(Opcode::EmptyTuple);
         self.encoder.op(Opcode::Reduce);
         self.memo_put(obj)?;

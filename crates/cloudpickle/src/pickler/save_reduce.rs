@@ -15,6 +15,7 @@ use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
+use crate::rebuild::Wire;
 use crate::reduce::code;
 use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
@@ -359,18 +360,22 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn save_version(&mut self, module: &Bound<'py, PyAny>, owner: &Bound<'py, PyAny>) -> PyResult<()> {
         self.version_is_told = true;
         let py = self.py;
-        let (upstream, make_cell) = (runtime::upstream_module(py).as_any(), intern!(py, "_make_cell").as_any());
+        let (make_cell, name) = (&Wire::get(py).make_cell, intern!(py, "_make_cell"));
         if self.made_of_code.may_be_native() {
-            self.save_wire_text(runtime::upstream_module(py), "cloudpickle.cloudpickle")?;
-            self.save_wire_text(intern!(py, "_make_cell"), "_make_cell")?;
-            self.encoder.op(Opcode::StackGlobal);
-        } else if self.settings.protocol.has_stack_global() {
-            // Strings are written whole.
-            self.save_object(upstream)?;
-            self.save_object(make_cell)?;
-            self.encoder.op(Opcode::StackGlobal);
+            self.save_wire_function(make_cell, name, "_make_cell")?;
+        } else if let Some(index) = self.memo_get(make_cell.bind(py)) {
+            self.memo_fetch(index)?;
         } else {
-            self.save_global_as_text(upstream, make_cell)?;
+            let upstream = runtime::upstream_module(py).as_any();
+            if self.settings.protocol.has_stack_global() {
+                // Strings are written whole.
+                self.save_object(upstream)?;
+                self.save_object(name)?;
+                self.encoder.op(Opcode::StackGlobal);
+            } else {
+                self.save_global_as_text(upstream, name)?;
+            }
+            self.memo_put(make_cell.bind(py))?;
         }
         let short = self.settings.protocol.has_short_tuples();
         if !short {

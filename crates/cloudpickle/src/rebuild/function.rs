@@ -33,7 +33,10 @@ pub(crate) fn make_function<'py>(
     let py = code.py();
     super::add_builtins(globals)?;
     let function = Runtime::get(py).function_type.bind(py).call1((code, globals, name, argdefs, closure))?;
-    in_progress::begin(&function, code)?;
+    // With a name come functions that have no state.
+    if name.is_none() {
+        in_progress::begin(&function, code)?;
+    }
     Ok(function)
 }
 

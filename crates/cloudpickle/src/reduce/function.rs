@@ -6,6 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{
     PyCFunction, PyCode, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple, PyType,
 };
+use python_objects::code::Field;
+use python_objects::compat::code::{CONSTANTS, FLAGS, HAS_DOCSTRING, NAME, NAMES_FUNCTIONS, QUALNAME};
 use python_objects::dict;
 use python_objects::function::{Annotations, FunctionParts};
 
@@ -41,7 +43,9 @@ pub(crate) enum Travelling<'py> {
 
 /// The parts of a function by value.
 ///
-/// It is `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
+/// It is `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`. A
+/// function that needs no state, because it is what its code says, is `_make_function(code, globals, name, None, closure)`:
+/// the name, which the code has too, tells the loader that nothing follows.
 /// The function is made before what may refer to it: its globals hold at first only what relative imports need, the
 /// others are in the state. Its cells are the cells themselves, so that closures that share a variable still do; one that
 /// refers to itself through a cell is cut short by the memo, like a tuple that contains itself.
@@ -50,6 +54,7 @@ pub(crate) struct Parts<'py> {
     /// What stands for the namespace that the function shares with others.
     pub(crate) base_globals: Bound<'py, PyAny>,
     pub(crate) closure: Option<Bound<'py, PyTuple>>,
+    pub(crate) name: Bound<'py, PyAny>,
     /// Its module, as pickles name it, and its qualified name.
     pub(crate) owner: [Bound<'py, PyAny>; 2],
     /// What goes into its `__dict__`; nothing where that is empty.
@@ -58,13 +63,15 @@ pub(crate) struct Parts<'py> {
     pub(crate) slots: Slots<'py>,
 }
 
-/// The names of the slots that every function has, in the order in which they travel. The loader sets them as attributes
-/// but for the last three.
+/// The slots in the order in which they travel, as far as the function has not been made with their values. The loader sets
+/// them as attributes but for the last two.
 pub(crate) struct Slots<'py> {
-    pub(crate) name: Bound<'py, PyAny>,
-    pub(crate) kwdefaults: Bound<'py, PyAny>,
-    pub(crate) defaults: Bound<'py, PyAny>,
-    pub(crate) doc: Bound<'py, PyAny>,
+    pub(crate) name: Option<Bound<'py, PyAny>>,
+    pub(crate) qualname: Option<Bound<'py, PyAny>>,
+    pub(crate) kwdefaults: Option<Bound<'py, PyAny>>,
+    pub(crate) defaults: Option<Bound<'py, PyAny>>,
+    pub(crate) module: Option<Bound<'py, PyAny>>,
+    pub(crate) doc: Option<Bound<'py, PyAny>>,
     /// Under which name annotations travel, and what; nothing for a function that has none.
     pub(crate) annotations: Option<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
     /// `def f[T]()` (Python 3.12).
@@ -109,24 +116,72 @@ impl<'py> Travelling<'py> {
         if let Some(carried) = registry::carried_with(&own.globals)? {
             submodules.get_or_insert_with(|| PyList::empty(py)).append(carried)?;
         }
+        let annotations = annotations.filter(|(name, value)| {
+            name != "__annotations__" || !value.cast_exact::<PyDict>().is_ok_and(PyDictMethods::is_empty)
+        });
+        let (name, qualname) = (copy_of(&own.name), copy_of(&own.qualname));
+        let given = |value: Bound<'py, PyAny>| (!value.is_none()).then_some(value);
         Ok(Self::ByValue(Box::new(Parts {
             code: code.clone(),
-            base_globals,
-            owner: [module, copy_of(&own.qualname)],
+            name: name.clone(),
+            owner: [module.clone(), qualname.clone()],
             attributes: own.attributes.map(|own| attributes(&own)).transpose()?.flatten(),
             slots: Slots {
-                name: copy_of(&own.name),
-                kwdefaults: own.kwdefaults,
-                defaults: own.defaults,
-                doc: own.doc,
+                name: (!is_named(code, NAME, &own.name)?).then_some(name),
+                qualname: (!is_named(code, QUALNAME, &own.qualname)?).then_some(qualname),
+                kwdefaults: given(own.kwdefaults),
+                defaults: given(own.defaults),
+                module: (!is_module_of(&base_globals, &module)?).then_some(module),
+                doc: (!is_doc_of(code, &own.doc)?).then_some(own.doc),
                 annotations,
                 type_params: own.type_params,
                 submodules,
                 globals,
             },
+            base_globals,
             closure: own.closure,
         })))
     }
+}
+
+/// Whether two strings are equal, and no more than strings.
+fn is_same_text(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match (one.cast_exact::<PyString>(), other.cast_exact::<PyString>()) {
+        (Ok(one), Ok(other)) => Ok(one.is(other) || one.as_any().eq(other)?),
+        _ => Ok(false),
+    }
+}
+
+/// Whether a function made from `code` has this name, of those that are fields of code.
+fn is_named<'py>(code: &Bound<'py, PyCode>, field: usize, name: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let fields = &Runtime::get(code.py()).state.code_fields;
+    Ok(NAMES_FUNCTIONS && is_same_text(&fields.object(code, field)?, name)?)
+}
+
+/// Whether a function with these globals is of this module.
+fn is_module_of<'py>(base_globals: &Bound<'py, PyAny>, module: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let Ok(globals) = base_globals.cast_exact::<PyDict>() else { return Ok(false) };
+    match globals.get_item(intern!(module.py(), "__name__"))? {
+        Some(name) if NAMES_FUNCTIONS => is_same_text(&name, module),
+        _ => Ok(false),
+    }
+}
+
+/// Whether a function made from `code` has this docstring, or has None if this is none.
+fn is_doc_of<'py>(code: &Bound<'py, PyCode>, doc: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let fields = &Runtime::get(code.py()).state.code_fields;
+    let constants = fields.object(code, CONSTANTS)?.cast_into::<PyTuple>()?;
+    let first = constants.get_item(0).ok().filter(PyAnyMethods::is_exact_instance_of::<PyString>);
+    let is_flagged = match (HAS_DOCSTRING, fields.get(code, FLAGS)?) {
+        (Some(flag), Field::Int(flags)) => flags & flag != 0,
+        (Some(flag), Field::Object(flags)) => flags.extract::<i64>()? & flag != 0,
+        (None, _) => true,
+    };
+    Ok(NAMES_FUNCTIONS
+        && match first.filter(|_| is_flagged) {
+            Some(first) => is_same_text(&first, doc)?,
+            None => doc.is_none(),
+        })
 }
 
 /// What goes into a function's `__dict__`.
@@ -143,9 +198,25 @@ fn attributes<'py>(own: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyDic
 }
 
 impl<'py> Parts<'py> {
+    /// Whether the function is not all that it is to be when it was made.
+    pub(crate) fn have_state(&self) -> bool {
+        let slots = &self.slots;
+        let attributes = [&slots.name, &slots.qualname, &slots.kwdefaults, &slots.defaults, &slots.module, &slots.doc];
+        attributes.into_iter().any(Option::is_some)
+            || self.attributes.is_some()
+            || slots.annotations.is_some()
+            || slots.type_params.is_some()
+            || slots.submodules.is_some()
+            || slots.globals.is_some()
+    }
+
     fn reduction(self) -> PyResult<Reduction<'py>> {
         let py = self.code.py();
         let wire = Wire::get(py);
+        if !self.have_state() {
+            let args = (&self.code, &self.base_globals, &self.name, py.None(), &self.closure).into_pyobject(py)?;
+            return Ok(Reduction::call(wire.make_function.bind(py).clone().into_any(), args));
+        }
         let args = (&self.code, &self.base_globals, py.None(), py.None(), &self.closure).into_pyobject(py)?;
         Ok(Reduction {
             callable: wire.make_function.bind(py).clone().into_any(),
@@ -162,17 +233,21 @@ impl<'py> Parts<'py> {
     fn state(self) -> PyResult<Bound<'py, PyTuple>> {
         let py = self.code.py();
         let dict = PyDict::new(py);
-        let [module, qualname] = self.owner;
         let slots = self.slots;
-        dict.set_item(intern!(py, "__name__"), slots.name)?;
-        dict.set_item(intern!(py, "__qualname__"), qualname)?;
-        dict.set_item(intern!(py, "__kwdefaults__"), slots.kwdefaults)?;
-        dict.set_item(intern!(py, "__defaults__"), slots.defaults)?;
-        dict.set_item(intern!(py, "__module__"), module)?;
-        dict.set_item(intern!(py, "__doc__"), slots.doc)?;
-        match slots.annotations {
-            Some((name, value)) => dict.set_item(name, value)?,
-            None => dict.set_item(intern!(py, "__annotations__"), PyDict::new(py))?,
+        for (name, value) in [
+            (intern!(py, "__name__"), slots.name),
+            (intern!(py, "__qualname__"), slots.qualname),
+            (intern!(py, "__kwdefaults__"), slots.kwdefaults),
+            (intern!(py, "__defaults__"), slots.defaults),
+            (intern!(py, "__module__"), slots.module),
+            (intern!(py, "__doc__"), slots.doc),
+        ] {
+            if let Some(value) = value {
+                dict.set_item(name, value)?;
+            }
+        }
+        if let Some((name, value)) = slots.annotations {
+            dict.set_item(name, value)?;
         }
         if let Some(parameters) = slots.type_params {
             dict.set_item(intern!(py, "__type_params__"), parameters)?;

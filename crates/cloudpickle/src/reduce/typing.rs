@@ -9,7 +9,7 @@ use super::copy_of;
 use crate::by_value::class_tracker::tracker;
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
-use crate::runtime::{self, Runtime};
+use crate::runtime::Runtime;
 
 /// The variable's name, as a reference to it in its module; `_make_typevar(...)` where it cannot be imported.
 ///

@@ -45,6 +45,19 @@ pub const FIELDS: &[&str] = &[
     "co_cellvars",
 ];
 
+/// Whether a function made from code is known to have what the code says of it: its name, qualified name and docstring.
+pub const NAMES_FUNCTIONS: bool = cfg!(not(PyPy));
+
+/// The flag of code whose first constant is the docstring of its function; before Python 3.13 it is if it is a string.
+pub const HAS_DOCSTRING: Option<i64> = if cfg!(Py_3_13) { Some(0x0400_0000) } else { None };
+
+/// Where `co_flags` stands in [`FIELDS`].
+pub const FLAGS: usize = 5;
+/// Where `co_name` stands in [`FIELDS`].
+pub const NAME: usize = 11;
+/// Where the qualified name of a function made from code stands in [`FIELDS`]: before Python 3.11, that is the name.
+pub const QUALNAME: usize = if cfg!(Py_3_11) { 12 } else { NAME };
+
 /// Where `co_code`, `co_consts` and `co_names` stand in [`FIELDS`].
 pub const INSTRUCTIONS: usize = 6;
 /// See [`INSTRUCTIONS`].
