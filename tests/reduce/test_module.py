@@ -92,6 +92,19 @@ def test_builtin_and_extension_modules():
     assert load_elsewhere((sys, math), "import math, sys; value[0] is sys and value[1] is math") is True
 
 
+def test_what_is_imported_already_is_asked_for_where_import_was_replaced(monkeypatch):
+    """The module is the same, found in `sys.modules` or by whatever stands for `__import__`."""
+    import builtins
+
+    import cloudpickle
+
+    data, asked, original = cloudpickle.dumps(xml.etree.ElementTree), [], builtins.__import__
+    assert cloudpickle.loads(data) is xml.etree.ElementTree
+    monkeypatch.setattr(builtins, "__import__", lambda name, *rest: (asked.append(name), original(name, *rest))[1])
+    assert cloudpickle.loads(data) is xml.etree.ElementTree
+    assert "xml.etree.ElementTree" in asked
+
+
 lazy_imports = pytest.mark.skipif(sys.version_info < (3, 15), reason="lazy imports are syntax of Python 3.15")
 
 

@@ -53,6 +53,8 @@ looked_up! {
     getattr: PyAny = "builtins" . "getattr";
     /// The namespace of `builtins`, which every function's globals refer to.
     builtins: PyDict = "builtins" . "__dict__";
+    /// `__import__` as it was when this package was imported.
+    import: PyAny = "builtins" . "__import__";
     /// `types`, for `_builtin_type`.
     types: PyModule = "types";
     /// `types.resolve_bases`, for bases that are not classes (`__mro_entries__`).

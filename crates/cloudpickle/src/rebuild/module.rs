@@ -3,9 +3,10 @@
 use pyo3::exceptions::PyImportError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyModule, PyString};
 
 use super::in_progress;
-use crate::by_value::lookup::sys_modules;
+use crate::by_value::lookup::{self, sys_modules};
 use crate::runtime::Runtime;
 
 /// Imports a module by its full name and returns it: `os.path` itself, not `os` as `__import__` does.
@@ -17,12 +18,41 @@ pub(crate) fn subimport<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     let py = name.py();
     // Looked up each time, as an `import` statement does: programs replace it.
     let import = Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?;
+    if import.is(&Runtime::get(py).import)
+        && let Some(module) = imported_whole(name)?
+    {
+        return Ok(module);
+    }
     import.call1((name,)).inspect_err(|error| {
         if error.is_instance_of::<PyImportError>(py) {
             in_progress::explain(py, error, &format!("the module {name}"), None);
         }
     })?;
     sys_modules(py)?.get_item(name)
+}
+
+/// The module of this name, if it and the package it is in are imported: what `__import__` would find. One that is just
+/// being imported, in another thread perhaps, is left to that.
+fn imported_whole<'py>(name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = name.py();
+    let Ok(text) = name.cast_exact::<PyString>() else { return Ok(None) };
+    if let Ok(Some((package, _))) = text.to_str().map(|text| text.split_once('.'))
+        && lookup::imported(&PyString::new(py, package))?.is_none()
+    {
+        return Ok(None);
+    }
+    let Some(module) = lookup::imported(name)? else { return Ok(None) };
+    if !module.is_exact_instance_of::<PyModule>() {
+        return Ok(None);
+    }
+    let is_busy = match module.getattr_opt(intern!(py, "__spec__"))? {
+        Some(spec) => match spec.getattr_opt(intern!(py, "_initializing"))? {
+            Some(busy) => busy.is_truthy()?,
+            None => false,
+        },
+        None => false,
+    };
+    Ok((!is_busy).then_some(module))
 }
 
 /// A module of this name with this namespace, which is not entered in `sys.modules`.
