@@ -49,6 +49,8 @@ def test_type_variables_of_syntax_without_typing():
 import sys, cloudpickle
 def f[T](x: T) -> T: return x
 g = cloudpickle.loads(cloudpickle.dumps(f))
+T = type(f.__type_params__[0])
+assert cloudpickle.loads(cloudpickle.dumps(T)) is T
 print(g(1), g.__type_params__[0].__name__)
 """
     assert run(code) == "1 T"

@@ -76,9 +76,23 @@ pub(crate) fn importable<'py>(
     if is_name_of_main(&module_name) {
         return Ok(None);
     }
-    let Some(module) = imported(&module_name)? else { return Ok(None) };
+    let module = match imported(&module_name)? {
+        None => home_of_builtin(&module_name)?,
+        found => found,
+    };
+    let Some(module) = module else { return Ok(None) };
     match find(&module, &name)? {
         Some(found) if found.is(obj) => Ok(Some((module, name))),
+        _ => Ok(None),
+    }
+}
+
+/// `typing`, imported now if it is not yet. Its types are built in since Python 3.12, and syntax makes their instances
+/// where nobody imported it.
+fn home_of_builtin<'py>(module_name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = module_name.py();
+    match module_name.cast_exact::<PyString>() {
+        Ok(name) if name == "typing" && imported(name)?.is_none() => Ok(Some(py.import(name)?.into_any())),
         _ => Ok(None),
     }
 }

@@ -48,8 +48,8 @@ pub const FIELDS: &[&str] = &[
 /// Whether a function made from code is known to have what the code says of it: its name, qualified name and docstring.
 pub const NAMES_FUNCTIONS: bool = cfg!(not(PyPy));
 
-/// The flag of code whose first constant is the docstring of its function; before Python 3.13 it is if it is a string.
-pub const HAS_DOCSTRING: Option<i64> = if cfg!(Py_3_13) { Some(0x0400_0000) } else { None };
+/// The flag of code whose first constant is the docstring of its function; before Python 3.14 it is if it is a string.
+pub const HAS_DOCSTRING: Option<i64> = if cfg!(Py_3_14) { Some(0x0400_0000) } else { None };
 
 /// Where `co_flags` stands in [`FIELDS`].
 pub const FLAGS: usize = 5;
