@@ -9,6 +9,8 @@ PYTHON ?= python3
 PROFILE ?= release
 # What `make test` runs. `make test SUITES="package stdlib"` runs less.
 SUITES ?= rust lint package stdlib upstream interop
+# Further arguments for benches/run.py: make bench BENCH_ARGS="--only lambda,strs --quick"
+BENCH_ARGS ?=
 # Further arguments for pytest: make test-package PYTEST_ARGS="-k enum -x"
 PYTEST_ARGS ?=
 
@@ -105,6 +107,16 @@ test-leaks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Look for
 beyond-baseline: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test ## Show that upstream fails what tests/beyond has.
 	$(VENV_PYTHON) tests/beyond/against_upstream.py
 
+.PHONY: bench bench-memory bench-scaling
+bench: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-bench ## Time this package beside upstream's and C pickle (about 4 minutes).
+	@$(VENV_PYTHON) benches/run.py $(BENCH_ARGS)
+
+bench-memory: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-bench ## Measure the peak memory of each workload (Linux).
+	@$(VENV_PYTHON) benches/memory.py
+
+bench-scaling: $(VENV)/.installed-$(PROFILE) ## Measure the time per object, up to ten million objects.
+	@$(VENV_PYTHON) benches/scaling.py
+
 .PHONY: test-notebooks test-packaging
 test-notebooks: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test $(VENV)/.requirements-notebook ## Ship what the cells of a real Jupyter kernel define.
 	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/notebooks.xml
@@ -172,6 +184,13 @@ $(VENV)/.created:
 $(VENV)/.requirements-%: requirements/%.txt $(VENV)/.created
 	@echo "installing $< in $(VENV)"
 	@$(PIP) install --quiet --requirement $<
+	@touch $@
+
+# Each by itself: a Python for which one of them has no wheel yet gets the others.
+$(VENV)/.requirements-bench: requirements/bench.txt $(VENV)/.created
+	@echo "installing $< in $(VENV)"
+	@sed 's/ *#.*//; /^$$/d' $< | while read -r requirement; do \
+	    $(PIP) install --quiet --only-binary=:all: "$$requirement" || echo "bench: going on without $$requirement"; done
 	@touch $@
 
 # The stamp bears the time at which the build began: a source edited meanwhile counts as newer.
