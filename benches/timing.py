@@ -21,7 +21,7 @@ SHORTEST_TURN = 0.001
 LONGEST_TURN = 0.04
 # From here on a call is timed alone.
 LONG_CALL = 0.0005
-FEWEST_ROUNDS = 3
+FEWEST_ROUNDS = 5
 # How many inputs that serve once are made for one turn.
 MOST_FRESH = 50
 
@@ -83,9 +83,10 @@ def first_time(call: Call) -> float:
 
 def time_one(call: Call, count: int, alone: bool) -> float:
     """Seconds per call over `count` calls."""
+    # Every turn starts as far from the next collection as any other.
+    gc.collect()
     inputs = call.inputs(count)
     if call.fresh:
-        gc.collect()
         inputs = list(inputs)
         count = len(inputs)
     if alone:
