@@ -39,7 +39,7 @@ class Line:
 
 def bars(title: str, note: str, legend: tuple[str, ...], rows: list[tuple[str, list[float | None]]]) -> str:
     """One group of bars per row, one bar per entry of the legend, from 1 to the right or to the left."""
-    left, width, thick = 230, 640, 9
+    left, width, thick = 265, 620, 10
     values = [value for _, row in rows for value in row if value is not None]
     low, high = min(0.8, *values), max(10.0, *values) * 1.25
 
@@ -48,7 +48,7 @@ def bars(title: str, note: str, legend: tuple[str, ...], rows: list[tuple[str, l
 
     parts, y = [], 78.0
     for name, row in rows:
-        parts.append(text(left - 10, y + thick * len(row) / 2 + 4, name, anchor="end"))
+        parts.append(text(left - 10, y + thick * (len(row) - row.count(None)) / 2 + 4, name, anchor="end"))
         for number, value in enumerate(row):
             if value is not None:
                 start, end = sorted((x(1), x(value)))

@@ -32,17 +32,13 @@ def sides_for(workload: Workload, upstream: Side) -> list[Side]:
     return sides
 
 
-def check(workload: Workload, sides: list[Side], obj: Any, model: Any) -> None:
-    """Make sure that each side gets `model` back, or its like, for `obj`; and plain `pickle` for our bytes too."""
+def check(workload: Workload, sides: list[Side], obj: Any) -> None:
+    """Make sure that each side gets `obj` back, or its like; and plain `pickle` from our bytes."""
     for side in sides:
-        payload = workload.way.write(side)(obj, *workload.way.further(side))
-        readers = [side, C_PICKLE] if side is OURS else [side]
-        if workload.fresh:
-            obj = None
-            gc.collect()
-        for reader in readers:
+        payload = write_one(workload, side, obj)
+        for reader in [side, C_PICKLE] if side is OURS else [side]:
             loaded = workload.way.read(reader)(payload)
-            if not workload.same(model, loaded):
+            if not workload.same(workload.make(1)[0] if workload.fresh else obj, loaded):
                 raise WrongResultError(f"{workload.name}: {reader.name} did not get back what {side.name} wrote")
             if workload.fresh:
                 new = weakref.ref(loaded)
@@ -50,32 +46,35 @@ def check(workload: Workload, sides: list[Side], obj: Any, model: Any) -> None:
                 gc.collect()
                 if new() is not None:
                     raise WrongResultError(f"{workload.name}: what {reader.name} loaded would be known the next time")
-        if workload.fresh:
-            obj = workload.make(1)[0]
+
+
+def write_one(workload: Workload, side: Side, obj: Any) -> Any:
+    """The payload of `obj` or, where each serves once, of one that is gone when this returns."""
+    if workload.fresh:
+        obj = workload.make(1)[0]
+    payload = workload.way.write(side)(obj, *workload.way.further(side))
+    del obj
+    gc.collect()
+    return payload
+
+
+def make(workload: Workload, scale: int) -> Any:
+    """The object, smaller by this factor; None where each serves once."""
+    return None if workload.fresh else workload.make(max(1, workload.count // scale))
 
 
 def check_small(workload: Workload, scale: int) -> None:
-    """The check alone, by this package, with an object that is smaller by this factor."""
-    if workload.fresh:
-        check(workload, [OURS], workload.make(1)[0], workload.make(1)[0])
-    else:
-        obj = workload.make(max(10, workload.count // scale))
-        check(workload, [OURS], obj, obj)
+    """The check alone, by this package, with a smaller object."""
+    check(workload, [OURS], make(workload, scale))
 
 
 def measure(workload: Workload, upstream: Side, seconds: float, scale: int, fewest_rounds: int) -> dict[str, Any]:
     """Sizes, times and ratios, as they are kept in the results."""
     sides = sides_for(workload, upstream)
     way = workload.way
-    count = max(1, workload.count // scale)
-    if workload.fresh:
-        obj = None
-        check(workload, sides, workload.make(1)[0], workload.make(1)[0])
-        inputs = {side.name: workload.make for side in sides}
-    else:
-        obj = workload.make(count)
-        check(workload, sides, obj, obj)
-        inputs = {side.name: always(obj) for side in sides}
+    obj = make(workload, scale)
+    check(workload, sides, obj)
+    inputs = {side.name: workload.make if workload.fresh else always(obj) for side in sides}
     # What was made is no business of the collections that happen during the measurement.
     gc.collect()
     gc.freeze()

@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="smaller objects and fewer rounds: a first impression")
     parser.add_argument("--check", metavar="FAMILY", choices=FAMILIES, help="check the workloads of a family, untimed")
     options = parser.parse_args()
+    if sys.implementation.name != "cpython":
+        raise SystemExit("upstream cannot be imported here, so there is nothing to compare with: use CPython")
     if options.check:
         return check_family(options.check)
     return run(options.only, options.quick)
