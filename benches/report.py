@@ -111,15 +111,18 @@ def import_line(figure: dict[str, Any]) -> str:
 
 
 def verdict(figures: dict[str, Any]) -> str:
-    """Which goals are missed, and what is slower or larger than it may be."""
-    return "\n".join(verdict_lines({results.version_of_python(): figures}))
+    """The table of what is wanted, which goals are missed, and what is slower or larger than it may be."""
+    times = {results.version_of_python(): figures}
+    tables = [[*goals_table(direction, times), ""] for direction in goals.GOALS]
+    # Of a direction of which nothing was measured there are only the two lines of its head.
+    return "\n".join([*(line for table in tables if len(table) > 3 for line in table), *verdict_lines(times)])
 
 
 def verdict_lines(times: dict[str, Any]) -> Iterator[str]:
     judged = [entry for direction in goals.GOALS for entry in judge(direction, times)]
     missed = [entry for entry in judged if not entry.reached]
     behind = slower(times)
-    yield f"{len(judged) - len(missed)} of {len(judged)} wanted ratios reached"
+    yield f"{len(judged) - len(missed)} of {len(judged)} wanted ratios reached on Python {', '.join(times)}"
     for title, found in (
         ("missed:", missed),
         ("slower than upstream or C pickle:", [entry for entry in behind if not entry.in_doubt]),
@@ -133,6 +136,12 @@ def verdict_lines(times: dict[str, Any]) -> Iterator[str]:
 
 
 # Judgement.
+
+
+def promised() -> dict[str, Any]:
+    """What was measured on the versions that something is promised for; on all others, if on none of these."""
+    times = results.load(results.TIMES)
+    return {version: figures for version, figures in times.items() if version in goals.VERSIONS} or times
 
 
 def ratios_of(times: dict[str, Any], workload: str, direction: str, against: str) -> dict[str, float]:
@@ -206,7 +215,7 @@ def flatness(figures: dict[str, Any]) -> float | None:
 
 def write_documents() -> None:
     """docs/benchmarks.md and docs/benchmarks.svg."""
-    times = results.load(results.TIMES)
+    times = promised()
     DOCUMENTS.mkdir(exist_ok=True)
     (DOCUMENTS / "benchmarks.md").write_text("\n".join(document(times)) + "\n", encoding="utf-8")
     (DOCUMENTS / "benchmarks.svg").write_text(ratios_chart(times), encoding="utf-8")
@@ -215,7 +224,7 @@ def write_documents() -> None:
 
 def write_readme() -> None:
     """The table between the markers."""
-    times = results.load(results.TIMES)
+    times = promised()
     text = README.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -229,7 +238,7 @@ def write_readme() -> None:
 def document(times: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
-    yield "Written by `make bench`; benches/README.md says how it is measured. "
+    yield "Written by `make bench`; [benches/README.md](../benches/README.md) says how it is measured."
     yield from measured_on(times)
     yield ""
     yield "![How many times quicker](benchmarks.svg)"
@@ -292,7 +301,7 @@ def goals_table(direction: str, times: dict[str, Any]) -> Iterator[str]:
         cells = [workload_text(workload)]
         for against in ("upstream", "c"):
             judged = entries.get(against)
-            cells.append(cell(ratios_of(times, workload, direction, against).values()))
+            cells.append(merged(ratios_of(times, workload, direction, against), times))
             cells.append(f"{judged.wanted:g} {judged.mark}" if judged else "")
         yield row(cells)
 
@@ -313,7 +322,7 @@ def full_table(direction: str, times: dict[str, Any]) -> Iterator[str]:
             for figures in times.values()
             if workload in figures["workloads"]
         ]
-        ratios = [cell(ratios_of(times, workload, direction, other).values()) for other in others]
+        ratios = [merged(ratios_of(times, workload, direction, other), times) for other in others]
         yield row([workload_text(workload), " / ".join(seconds), *ratios])
 
 
@@ -405,6 +414,13 @@ def cell(ratios: Any) -> str:
     return " / ".join(ratio_text(ratio) for ratio in ratios)
 
 
+def merged(ratios: dict[str, float], times: dict[str, Any]) -> str:
+    """One figure per version of Python that was measured, `-` where it lacks something; nothing, if all do."""
+    if not ratios:
+        return ""
+    return " / ".join(ratio_text(ratios[version]) if version in ratios else "-" for version in times)
+
+
 def ratio_text(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 99.5 else f"{ratio:.1f}" if ratio >= 9.95 else f"{ratio:.2f}"
 
@@ -418,12 +434,12 @@ def duration(seconds: float) -> str:
 
 def main(words: list[str]) -> int:
     if words == ["goals"]:
-        print("\n".join(verdict_lines(results.load(results.TIMES))))
+        print("\n".join(verdict_lines(promised())))
         return 0
     if words not in ([], ["readme"]):
         print(__doc__, file=sys.stderr)
         return 2
-    if not results.load(results.TIMES):
+    if not promised():
         print("nothing was measured yet: run make bench", file=sys.stderr)
         return 1
     write_documents()
