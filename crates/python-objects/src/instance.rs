@@ -5,7 +5,7 @@ use std::ffi::c_ulong;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 /// Whether types can be looked at as this file does. PyPy's are of another make.
 pub const TYPES_ARE_OPEN: bool = cfg!(not(PyPy));
@@ -62,5 +62,109 @@ pub fn dict_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDic
         Ok(dict) => Ok(dict.cast_into().ok()),
         Err(error) if error.is_instance_of::<PyAttributeError>(py) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// A slot of a class, as its instances have it in memory.
+pub struct Slot<'py> {
+    name: Bound<'py, PyString>,
+    class: Bound<'py, PyType>,
+    /// Where the value is in an instance. Unknown where it cannot be read without a lock, or is of another make.
+    offset: Option<usize>,
+}
+
+impl<'py> Slot<'py> {
+    /// The slot that instances of `class` have under this name, or `None` if what stands there is no slot.
+    ///
+    /// # Errors
+    /// What looking the attribute up raises.
+    pub fn of(class: &Bound<'py, PyType>, name: Bound<'py, PyString>) -> PyResult<Option<Self>> {
+        let Some(descriptor) = class.getattr_opt(&name)? else { return Ok(None) };
+        let Some(offset) = layout::offset_of(&descriptor, class) else { return Ok(None) };
+        Ok(Some(Self { name, class: class.clone(), offset }))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Bound<'py, PyString> {
+        &self.name
+    }
+
+    /// The value that `obj` has in it, if any.
+    ///
+    /// # Errors
+    /// What looking the attribute up raises, if it must be looked up.
+    #[inline]
+    pub fn get(&self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.offset {
+            Some(offset) if obj.get_type_ptr().cast() == self.class.as_ptr() => Ok(layout::read(obj, offset)),
+            _ => obj.getattr_opt(&self.name),
+        }
+    }
+}
+
+#[cfg(not(PyPy))]
+mod layout {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::types::PyType;
+
+    /// `PyMemberDescrObject`, the same on all versions.
+    #[repr(C)]
+    struct MemberDescriptor {
+        base: ffi::PyObject,
+        class: *mut ffi::PyTypeObject,
+        name: *mut ffi::PyObject,
+        qualified_name: *mut ffi::PyObject,
+        member: *const ffi::PyMemberDef,
+    }
+
+    /// `Py_T_OBJECT_EX`: a reference, or null while there is no value. What `__slots__` makes.
+    const OBJECT_OR_NOTHING: i32 = 16;
+
+    /// If `descriptor` is a slot that instances of `class` have: its offset, or `None` where it is not to be used.
+    pub(super) fn offset_of(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> Option<Option<usize>> {
+        let is_slot = descriptor.get_type_ptr() == &raw mut ffi::PyMemberDescr_Type;
+        if !is_slot {
+            return None;
+        }
+        // SAFETY: the type says that this is the layout; a descriptor holds its class, and its member is a part of the
+        // class or static.
+        let (owner, kind, offset) = unsafe {
+            let descriptor = descriptor.as_ptr().cast::<MemberDescriptor>();
+            ((*descriptor).class, (*(*descriptor).member).type_code, (*(*descriptor).member).offset)
+        };
+        // SAFETY: two type objects that are alive.
+        let belongs = unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), owner) != 0 };
+        if kind != OBJECT_OR_NOTHING || !belongs {
+            return None;
+        }
+        Some(if cfg!(Py_GIL_DISABLED) { None } else { usize::try_from(offset).ok() })
+    }
+
+    /// The value at an offset that [`offset_of`] gave for the type of `obj`.
+    #[inline]
+    pub(super) fn read<'py>(obj: &Bound<'py, PyAny>, offset: usize) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: instances of the type have a reference or null there, see `offset_of`; the caller compared the type. With
+        // the global lock held nobody takes the value out before it has a reference more.
+        unsafe {
+            let value = obj.as_ptr().byte_add(offset).cast::<*mut ffi::PyObject>().read();
+            Bound::from_borrowed_ptr_or_opt(obj.py(), value)
+        }
+    }
+}
+
+#[cfg(PyPy)]
+mod layout {
+    use pyo3::prelude::*;
+    use pyo3::types::PyType;
+
+    /// No slots: nothing is known of the layout.
+    pub(super) fn offset_of(_descriptor: &Bound<'_, PyAny>, _class: &Bound<'_, PyType>) -> Option<Option<usize>> {
+        None
+    }
+
+    pub(super) fn read<'py>(_obj: &Bound<'py, PyAny>, _offset: usize) -> Option<Bound<'py, PyAny>> {
+        None
     }
 }

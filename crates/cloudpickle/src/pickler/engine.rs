@@ -709,8 +709,13 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Writes a reference to what the memo has under `index`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn memo_fetch(&mut self, index: usize) -> PyResult<()> {
+        if self.encoder.refer(index) { Ok(()) } else { self.memo_fetch_at_once(index) }
+    }
+
+    #[inline(never)]
+    fn memo_fetch_at_once(&mut self, index: usize) -> PyResult<()> {
         self.encoder.get(index).map_err(|error| self.refused(error))
     }
 

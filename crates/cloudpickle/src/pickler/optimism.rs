@@ -114,6 +114,13 @@ impl<'py> Engine<'py, '_> {
         Ok(())
     }
 
+    /// Whether the dump starts over before code of others runs: what is read now does not change until then.
+    #[inline]
+    pub(super) fn starts_over_for_others(&mut self) -> bool {
+        self.optimism.passed_over |= self.optimism.optimistic;
+        self.optimism.optimistic
+    }
+
     /// From here to the end of a reduction or a global, every object belongs into the memo.
     #[inline]
     pub(super) fn careful(&mut self) {

@@ -14,7 +14,7 @@ use super::save_reduce::Part;
 use super::strategy::Ordinary;
 use super::trail::full_type_name;
 use python_objects::compat::state::EMPTY_DICT_IS_STATE;
-use python_objects::instance;
+use python_objects::instance::{self, Slot};
 
 /// NEWOBJ, and the state with BUILD.
 pub(super) struct InstanceFrame<'py> {
@@ -23,7 +23,7 @@ pub(super) struct InstanceFrame<'py> {
     shared: Shared,
     next: Stage,
     /// The slots that have a value, the first one last.
-    slots: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
+    slots: Vec<NameAndValue<'py>>,
     /// Of the slot in progress.
     name: Option<Bound<'py, PyString>>,
     /// How many slots have a value.
@@ -84,11 +84,7 @@ impl<'py> InstanceFrame<'py> {
 
     /// The values of the slots, all at this moment.
     fn read_slots(&mut self) -> PyResult<()> {
-        for name in self.class.slots.iter().rev() {
-            if let Some(value) = self.obj.getattr_opt(name)? {
-                self.slots.push((name.clone(), value));
-            }
-        }
+        self.slots = values_from(&self.class.slots, &self.obj)?;
         self.filled = self.slots.len();
         Ok(())
     }
@@ -157,6 +153,17 @@ impl<'py> Suspendable<'py> for InstanceFrame<'py> {
     }
 }
 
+/// The names and values of the slots that have one, the first one last.
+fn values_from<'py>(slots: &[Slot<'py>], obj: &Bound<'py, PyAny>) -> PyResult<Vec<NameAndValue<'py>>> {
+    let mut values = Vec::with_capacity(slots.len());
+    for slot in slots.iter().rev() {
+        values.extend(slot.get(obj)?.map(|value| (slot.name().clone(), value)));
+    }
+    Ok(values)
+}
+
+type NameAndValue<'py> = (Bound<'py, PyString>, Bound<'py, PyAny>);
+
 /// The `__dict__`, if it is a state.
 fn state_dict<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     Ok(instance::dict_of(obj)?.filter(is_state).map(Bound::into_any))
@@ -181,14 +188,61 @@ impl<'py> Engine<'py, '_> {
             return Ok(None);
         }
         if class.slots.is_empty()
-            && let Some(dict) = dict.filter(|dict| is_state(dict))
+            && let Some(dict) = dict.as_ref().filter(|dict| is_state(dict))
             && let Some(index) = self.memo_get(class.class.as_any())
         {
             self.memo_fetch(index)?;
-            return self.save_simple_instance(obj, class, &dict, shared).map(Some);
+            return self.save_simple_instance(obj, class, dict, shared).map(Some);
+        }
+        if dict.is_none()
+            && self.starts_over_for_others()
+            && let Some(index) = self.memo_get(class.class.as_any())
+        {
+            self.memo_fetch(index)?;
+            return self.save_instance_of_slots(obj, class, shared).map(Some);
         }
         self.begin_making(obj, shared)?;
         self.enter(InstanceFrame::new(obj, class, shared, Stage::Class)).map(Some)
+    }
+
+    /// All that follows the class, for an instance that has nothing but slots: no frame unless a value is suspended, and
+    /// each slot is read when its turn comes. Code of others cannot fill it meanwhile: the dump would start over.
+    fn save_instance_of_slots(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        class: &Rc<Ordinary<'py>>,
+        shared: Shared,
+    ) -> PyResult<Saved> {
+        self.encoder.op(Opcode::EmptyTuple);
+        self.encoder.op(Opcode::NewObj);
+        self.memo_put_if(obj, shared)?;
+        let mut filled = 0;
+        for slot in &class.slots {
+            filled += usize::from(slot.get(obj)?.is_some());
+        }
+        if filled == 0 {
+            return Ok(Saved::Done);
+        }
+        self.encoder.none();
+        self.encoder.op(Opcode::EmptyDict);
+        if filled > 1 {
+            self.encoder.op(Opcode::Mark);
+        }
+        for (index, slot) in class.slots.iter().enumerate() {
+            let Some(value) = slot.get(obj)? else { continue };
+            self.save(slot.name().as_any())?;
+            let result = self.save(&value);
+            if !matches!(result, Ok(Saved::Done)) {
+                let (name, slots) = (Some(slot.name().clone()), values_from(&class.slots[index + 1..], obj)?);
+                let frame = InstanceFrame::new(obj, class, shared, Stage::Slots);
+                self.suspend(InstanceFrame { slots, name, filled, ..frame });
+                return result;
+            }
+        }
+        self.encoder.op(if filled > 1 { Opcode::SetItems } else { Opcode::SetItem });
+        self.encoder.op(Opcode::Tuple2);
+        self.encoder.op(Opcode::Build);
+        Ok(Saved::Done)
     }
 
     /// All that follows the class, for most instances: there is no frame unless a part of the state is suspended.

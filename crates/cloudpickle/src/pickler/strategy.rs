@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyType};
 use python_objects::datetime::DateTimeType;
 use python_objects::identity;
-use python_objects::instance::{self, TYPES_ARE_OPEN};
+use python_objects::instance::{self, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
 
 use super::engine::{CallsOfPython, Engine, Saved};
@@ -47,8 +47,8 @@ pub(super) enum Natively {
 /// A class that leaves reducing to `object`.
 pub(super) struct Ordinary<'py> {
     pub(super) class: Bound<'py, PyType>,
-    /// The names of its slots, as `copyreg` lists them.
-    pub(super) slots: Vec<Bound<'py, PyString>>,
+    /// Its slots, as `copyreg` lists them.
+    pub(super) slots: Vec<Slot<'py>>,
     pub(super) has_dict: bool,
 }
 
@@ -190,9 +190,9 @@ impl<'py> Engine<'py, '_> {
     }
 }
 
-/// The names of the slots that make up the state, or `None` if one of them is not what it was made as: something in a
+/// The slots that make up the state, or `None` if one of them is not what it was made as: something in a
 /// subclass may hide it.
-fn slots<'py>(ty: &Bound<'py, PyType>) -> PyResult<Option<Vec<Bound<'py, PyString>>>> {
+fn slots<'py>(ty: &Bound<'py, PyType>) -> PyResult<Option<Vec<Slot<'py>>>> {
     let py = ty.py();
     let runtime = Runtime::get(py);
     let names = runtime.slot_names.bind(py).call1((ty,))?;
@@ -200,10 +200,8 @@ fn slots<'py>(ty: &Bound<'py, PyType>) -> PyResult<Option<Vec<Bound<'py, PyStrin
     let mut slots = Vec::with_capacity(names.len());
     for name in names {
         let Ok(name) = name.cast_into::<PyString>() else { return Ok(None) };
-        match ty.getattr_opt(&name)? {
-            Some(slot) if slot.get_type().is(&runtime.member_descriptor_type) => slots.push(name),
-            _ => return Ok(None),
-        }
+        let Some(slot) = Slot::of(ty, name)? else { return Ok(None) };
+        slots.push(slot);
     }
     Ok(Some(slots))
 }

@@ -430,10 +430,10 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
-    /// Writes a reference that is settled at the end of the pickle. Returns false if references are settled at once, or the
-    /// number is too large for one.
+    /// The same as [`get`](Self::get), where that is settled at the end of the pickle. Elsewhere, and if the index is too
+    /// large, it writes nothing and returns false.
     #[inline]
-    fn refer(&mut self, index: usize) -> bool {
+    pub fn refer(&mut self, index: usize) -> bool {
         let Some(referenced) = &mut self.referenced else { return false };
         // The greatest number stands for no object.
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
