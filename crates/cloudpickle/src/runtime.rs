@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCFunction, PyDict, PyModule, PySet, PyString, PyType};
 use python_objects::code::CodeFields;
-use python_objects::{compat, dict, interpreter};
+use python_objects::{compat, dict, int, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
@@ -320,6 +320,7 @@ pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
     // PyO3 checks once, when a detached thread first attaches, that the interpreter is initialised. A finaliser that
     // pickles at shutdown could be the first, when it is not any more.
     py.detach(|| Python::attach(|_| ()));
+    int::learn_layout(py)?;
     RUNTIME.get_or_try_init(py, || Runtime::look_up(py)).map(|_| ())
 }
 

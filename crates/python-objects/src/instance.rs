@@ -48,6 +48,23 @@ pub fn lacks_dict(ty: &Bound<'_, PyType>) -> bool {
     TYPES_ARE_OPEN && offset == 0 && flags & MANAGED_DICT == 0
 }
 
+/// A number that changes when `ty` or a base of it is changed, or `None` if changes cannot be seen that way.
+#[must_use]
+pub fn version_of(ty: &Bound<'_, PyType>) -> Option<u32> {
+    /// `Py_TPFLAGS_VALID_VERSION_TAG`. Up to Python 3.11 the number of a type that was changed stays what it was, and this
+    /// flag goes; later it becomes zero.
+    const VALID: u64 = 1 << 19;
+    const HAVE_FLAG: bool = cfg!(not(Py_3_12));
+
+    if cfg!(any(PyPy, Py_GIL_DISABLED)) {
+        return None;
+    }
+    // SAFETY: a type object that is alive, read with the global lock held.
+    let (flags, version) = unsafe { (u64::from((*ty.as_type_ptr()).tp_flags), (*ty.as_type_ptr()).tp_version_tag) };
+    let valid = !HAVE_FLAG || flags & VALID != 0;
+    (valid && version != 0).then_some(version)
+}
+
 /// The `__dict__` of an instance, if it has one, without asking its class.
 ///
 /// # Errors

@@ -11,6 +11,13 @@ use pyo3::types::{PyBytes, PyInt};
 #[inline]
 #[must_use]
 pub fn as_i64(number: &Bound<'_, PyInt>) -> Option<i64> {
+    match digits::of_one_digit(number) {
+        Some(value) => Some(value),
+        None => as_i64_by_call(number),
+    }
+}
+
+fn as_i64_by_call(number: &Bound<'_, PyInt>) -> Option<i64> {
     let mut overflow = 0;
     // SAFETY: `number` is a live `int` (the type of the reference says so) and `overflow` is a local out-parameter. For
     // an `int` the call runs no Python code and sets no exception.
@@ -29,4 +36,71 @@ pub fn to_twos_complement<'py>(number: &Bound<'py, PyInt>) -> PyResult<Bound<'py
     kwargs.set_item(intern!(py, "signed"), true)?;
     let bytes = number.call_method(intern!(py, "to_bytes"), (bits / 8 + 1, intern!(py, "little")), Some(&kwargs))?;
     Ok(bytes.cast_into::<PyBytes>()?)
+}
+
+/// Finds out whether the digits of an `int` are what [`as_i64`] can read without a call. To be called once, at import.
+///
+/// # Errors
+/// What looking up `sys.int_info` raises.
+pub fn learn_layout(py: Python<'_>) -> PyResult<()> {
+    let info = py.import("sys")?.getattr("int_info")?;
+    let bits: u32 = info.getattr("bits_per_digit")?.extract()?;
+    let bytes: usize = info.getattr("sizeof_digit")?.extract()?;
+    digits::set_known(cfg!(not(PyPy)) && bits == 30 && bytes == size_of::<u32>());
+    Ok(())
+}
+
+mod digits {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::types::PyInt;
+
+    /// Whether a digit has 30 bits, as all usual builds have it.
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+
+    pub(super) fn set_known(known: bool) {
+        KNOWN.store(known, Ordering::Relaxed);
+    }
+
+    /// `PyLongObject`, up to its first digit.
+    #[repr(C)]
+    struct Int {
+        base: ffi::PyObject,
+        /// Up to 3.11 the number of digits, negative for negative numbers. Since 3.12 that number without its sign in the
+        /// upper bits, and in the lowest two 0 for positive numbers, 1 for zero, 2 for negative ones.
+        size: isize,
+        first: u32,
+    }
+
+    /// The value of `number` if it has at most one digit: most ints.
+    #[inline]
+    pub(super) fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i64> {
+        if cfg!(PyPy) || !KNOWN.load(Ordering::Relaxed) {
+            return None;
+        }
+        // SAFETY: a live `int`, which does not change, and whose layout this is on this version and build. There is room
+        // for a digit in zero too.
+        let (size, first) = unsafe {
+            let int = number.as_ptr().cast::<Int>();
+            ((*int).size, i64::from((*int).first))
+        };
+        if cfg!(Py_3_12) {
+            // The third bit says that a small int is immortal (3.14).
+            match size & !0b100 {
+                0b1000 => Some(first),
+                0b1010 => Some(-first),
+                1 => Some(0),
+                _ => None,
+            }
+        } else {
+            match size {
+                1 => Some(first),
+                -1 => Some(-first),
+                0 => Some(0),
+                _ => None,
+            }
+        }
+    }
 }

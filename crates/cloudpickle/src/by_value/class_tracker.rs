@@ -17,6 +17,7 @@
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::intern;
@@ -96,23 +97,42 @@ thread_local! {
     static WANTED: Cell<Ids> = const { Cell::new(Ids::Random) };
 }
 
+/// How many dumps in progress, on all threads, want others than random ones. While there is none, nobody needs to look at
+/// what the thread wants.
+static DUMPS_WITH_WISHES: AtomicUsize = AtomicUsize::new(0);
+
 /// Which ids the dump in progress on this thread wants.
 pub(crate) fn wanted() -> Ids {
-    WANTED.get()
+    if DUMPS_WITH_WISHES.load(Ordering::Relaxed) == 0 { Ids::Random } else { WANTED.get() }
 }
 
 /// For as long as this lives, the dump on this thread wants these ids.
-pub(crate) struct WantedIds(Ids);
+pub(crate) struct WantedIds {
+    /// What the dump around this one wants, if that was looked at.
+    around: Option<Ids>,
+    has_wishes: bool,
+}
 
 impl WantedIds {
     pub(crate) fn set(ids: Ids) -> Self {
-        Self(WANTED.replace(ids))
+        let has_wishes = ids != Ids::Random;
+        if has_wishes {
+            DUMPS_WITH_WISHES.fetch_add(1, Ordering::Relaxed);
+        } else if DUMPS_WITH_WISHES.load(Ordering::Relaxed) == 0 {
+            return Self { around: None, has_wishes };
+        }
+        Self { around: Some(WANTED.replace(ids)), has_wishes }
     }
 }
 
 impl Drop for WantedIds {
     fn drop(&mut self) {
-        WANTED.set(self.0);
+        if let Some(around) = self.around {
+            WANTED.set(around);
+        }
+        if self.has_wishes {
+            DUMPS_WITH_WISHES.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

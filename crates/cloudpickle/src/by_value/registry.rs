@@ -4,6 +4,7 @@
 //! users reach for, is the registry itself.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
@@ -24,18 +25,37 @@ thread_local! {
     static OF_THIS_DUMP: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
+/// How many dumps in progress, on all threads, were given modules. While there is none, which is nearly always, nobody
+/// needs to look at what is the thread's own: that costs more than all else that a dump of `None` does.
+static DUMPS_WITH_MODULES: AtomicUsize = AtomicUsize::new(0);
+
 /// For as long as this lives, these modules count as registered on this thread. A dump inside another one has its own.
-pub(crate) struct OfThisDump(Vec<String>);
+pub(crate) struct OfThisDump {
+    /// What the dump around this one was given, if that was looked at.
+    around: Option<Vec<String>>,
+    has_modules: bool,
+}
 
 impl OfThisDump {
     pub(crate) fn set(names: Vec<String>) -> Self {
-        Self(OF_THIS_DUMP.replace(names))
+        let has_modules = !names.is_empty();
+        if has_modules {
+            DUMPS_WITH_MODULES.fetch_add(1, Ordering::Relaxed);
+        } else if DUMPS_WITH_MODULES.load(Ordering::Relaxed) == 0 {
+            return Self { around: None, has_modules };
+        }
+        Self { around: Some(OF_THIS_DUMP.replace(names)), has_modules }
     }
 }
 
 impl Drop for OfThisDump {
     fn drop(&mut self) {
-        OF_THIS_DUMP.set(std::mem::take(&mut self.0));
+        if let Some(around) = self.around.take() {
+            OF_THIS_DUMP.set(around);
+        }
+        if self.has_modules {
+            DUMPS_WITH_MODULES.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -49,7 +69,8 @@ pub(crate) fn names_of_modules(modules: Option<&Bound<'_, PyAny>>) -> PyResult<V
 }
 
 fn nothing_is_registered(py: Python<'_>) -> bool {
-    registered_modules(py).is_empty() && OF_THIS_DUMP.with_borrow(Vec::is_empty)
+    registered_modules(py).is_empty()
+        && (DUMPS_WITH_MODULES.load(Ordering::Relaxed) == 0 || OF_THIS_DUMP.with_borrow(Vec::is_empty))
 }
 
 /// Is the module of this name, or a package that contains it, registered? Next to free while nothing is registered.

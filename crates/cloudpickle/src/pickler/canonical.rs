@@ -4,8 +4,6 @@
 //! All of it happens in deterministic dumps only, but for the sets among the constants of code, which have an order in
 //! every dump.
 
-use std::collections::HashMap;
-
 use super::BaseGlobals;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -17,6 +15,7 @@ use super::engine::{Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::output::Output;
+use crate::address::ByAddress;
 use crate::by_value::class_tracker::{Ids, digest_of, tracker};
 use crate::by_value::lookup;
 use crate::reduce::deferred::is_type_var;
@@ -34,7 +33,7 @@ pub(super) struct Canonical<'py> {
     /// The sets, by address, whose elements are being put in order, the outermost first.
     in_order_of: Vec<usize>,
     /// The elements, in order, of sets that were done: each set of a nest is looked at once, not once per level above it.
-    ordered: HashMap<usize, (Bound<'py, PyAny>, Bound<'py, PyList>)>,
+    ordered: ByAddress<(Bound<'py, PyAny>, Bound<'py, PyList>)>,
 }
 
 impl<'py> Engine<'py, '_> {

@@ -3,8 +3,6 @@
 //! There is no recursion. [`Engine::save`] writes an object whole, or returns the [`Frame`] of one that has parts; the
 //! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
 
-use std::collections::HashSet;
-
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
@@ -32,6 +30,7 @@ use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::strategy::{Natively, Strategies};
 use super::trail;
 use super::{BaseGlobals, Probe};
+use crate::address::ByAddress;
 use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
@@ -84,7 +83,7 @@ pub(super) struct Engine<'py, 's> {
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
-    in_progress: HashSet<usize>,
+    in_progress: ByAddress<()>,
     /// How many frames are being resumed on the native stack.
     inline_levels: usize,
     /// The frames that are being moved to the stack of `run`, the innermost first.
@@ -325,7 +324,7 @@ impl<'py, 's> Engine<'py, 's> {
             made_of_code,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
-            in_progress: HashSet::new(),
+            in_progress: ByAddress::default(),
             inline_levels: 0,
             unwinding: Vec::new(),
             optimism: Optimism::none(),
@@ -355,8 +354,8 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
         self.version_is_told = false;
-        self.attention_above = 0;
         self.encoder.start();
+        self.watch_buffer();
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
@@ -451,7 +450,7 @@ impl<'py, 's> Engine<'py, 's> {
     #[cold]
     fn entered(&mut self, container: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
         if let Some(obj) = container
-            && !self.in_progress.insert(identity::of(obj))
+            && self.in_progress.insert(identity::of(obj), ()).is_some()
         {
             return Err(PyValueError::new_err(format!(
                 "fast mode: can't pickle cyclic objects including object type {} at {:p}",

@@ -59,13 +59,8 @@ impl Memo {
         Self { table: Vec::new(), objects: Vec::new() }
     }
 
-    /// An empty memo, with the table of an earlier one where there is one at hand: small pickles would spend more time on
-    /// making it than on using it.
-    pub(crate) fn at_hand() -> Self {
-        AT_HAND.take().unwrap_or_else(Self::new)
-    }
-
-    /// Forgets everything, and keeps the table at hand if it is not large.
+    /// Forgets everything, and keeps the table at hand if it is not large: the next small pickle would spend more time on
+    /// making one than on using it.
     pub(crate) fn put_aside(mut self) {
         if (1..=LARGEST_AT_HAND).contains(&self.table.len()) {
             self.table.fill(FREE);
@@ -146,6 +141,12 @@ impl Memo {
 
     #[cold]
     fn grow(&mut self) {
+        if self.table.is_empty()
+            && let Some(memo) = AT_HAND.take()
+        {
+            *self = memo;
+            return;
+        }
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);

@@ -91,7 +91,7 @@ fn to_bytes<'py>(
     buffer_callback: Option<Bound<'py, PyAny>>,
     pass: Pass,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let mut memo = Memo::at_hand();
+    let mut memo = Memo::new();
     let result = to_bytes_with(&mut memo, obj, settings, buffer_callback, pass);
     memo.put_aside();
     result

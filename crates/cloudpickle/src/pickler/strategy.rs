@@ -1,15 +1,14 @@
 //! Which objects are written natively, found out once per type: those whose reduction is known without asking them.
 //!
-//! A decision holds until the code of others runs, which may change a class or register a reducer.
+//! When the code of others has run, which may change a class or register a reducer, a decision holds if it can be seen that
+//! nothing of that kind happened.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyType};
 use python_objects::datetime::DateTimeType;
-use python_objects::identity;
 use python_objects::instance::{self, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
 
@@ -18,6 +17,7 @@ use super::hooks::DispatchTable;
 use super::known_types;
 use super::optimism::Shared;
 use super::save_container::BATCH_SIZE;
+use crate::address::ByAddress;
 use crate::runtime::Runtime;
 
 /// How instances of a type are written.
@@ -52,16 +52,22 @@ pub(super) struct Ordinary<'py> {
     pub(super) has_dict: bool,
 }
 
+/// What was decided of a type, and when.
+struct Decision<'py> {
+    ty: Bound<'py, PyType>,
+    version: Option<u32>,
+    calls: CallsOfPython,
+    strategy: Strategy<'py>,
+}
+
 /// The decisions of one dump.
 pub(super) struct Strategies<'py> {
     /// Whether anything is written natively.
     pub(super) in_use: bool,
-    /// When the decisions were made.
-    calls: CallsOfPython,
-    /// By the address of the type, which is held.
-    by_type: HashMap<usize, (Bound<'py, PyType>, Strategy<'py>)>,
+    /// By the address of the type.
+    by_type: ByAddress<Decision<'py>>,
     /// The one that was asked for last: many objects of one type follow each other.
-    last: Option<(usize, Strategy<'py>)>,
+    last: Option<(usize, CallsOfPython, Strategy<'py>)>,
     /// The arrays of the numpy that is loaded, if one was met.
     pub(super) arrays: Option<PlainArrays<'py>>,
 }
@@ -69,7 +75,7 @@ pub(super) struct Strategies<'py> {
 impl<'py> Strategies<'py> {
     pub(super) fn new(in_use: bool) -> Self {
         let in_use = in_use && TYPES_ARE_OPEN;
-        Self { in_use, calls: CallsOfPython::default(), by_type: HashMap::new(), last: None, arrays: None }
+        Self { in_use, by_type: ByAddress::default(), last: None, arrays: None }
     }
 }
 
@@ -100,27 +106,36 @@ impl<'py> Engine<'py, '_> {
     #[inline]
     fn strategy_of(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Strategy<'py>> {
         let address = obj.get_type_ptr() as usize;
-        let is_current = self.strategies.calls == self.calls;
-        if is_current
-            && let Some((last, strategy)) = &self.strategies.last
+        if let Some((last, calls, strategy)) = &self.strategies.last
             && *last == address
+            && *calls == self.calls
         {
             return Ok(strategy.clone());
         }
-        if !is_current {
-            self.strategies.by_type.clear();
-            self.strategies.calls = self.calls;
+        let strategy = self.strategy_of_another_type(obj)?;
+        self.strategies.last = Some((address, self.calls, strategy.clone()));
+        Ok(strategy)
+    }
+
+    fn strategy_of_another_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Strategy<'py>> {
+        let address = obj.get_type_ptr() as usize;
+        if let Some(decision) = self.strategies.by_type.get_mut(&address)
+            // Asking an object for its reduction is always right.
+            && (decision.calls == self.calls
+                || matches!(decision.strategy, Strategy::Reduction)
+                || decision.version.is_some()
+                    && decision.version == instance::version_of(&decision.ty)
+                    && self.hooks.reducer_for(&decision.ty)?.is_none())
+        {
+            decision.calls = self.calls;
+            return Ok(decision.strategy.clone());
         }
-        let strategy = match self.strategies.by_type.get(&address) {
-            Some((_, strategy)) => strategy.clone(),
-            None => {
-                let ty = obj.get_type();
-                let strategy = self.decide(obj, &ty)?;
-                self.strategies.by_type.insert(identity::of(&ty), (ty, strategy.clone()));
-                strategy
-            }
-        };
-        self.strategies.last = Some((address, strategy.clone()));
+        let ty = obj.get_type();
+        let strategy = self.decide(obj, &ty)?;
+        // Asking the type for its attributes has given it a version.
+        let decision =
+            Decision { version: instance::version_of(&ty), ty, calls: self.calls, strategy: strategy.clone() };
+        self.strategies.by_type.insert(address, decision);
         Ok(strategy)
     }
 
