@@ -106,9 +106,7 @@ def test_allowed():
         worker.load(from_elsewhere(driver.pickle("f")))
         assert worker.evaluate("value(3)") == [0, 1, 2]
         worker.run("os.environ['CLOUDPICKLE_ALLOW_VERSION_MISMATCH'] = '0'")
-        assert_refused(
-            lambda: worker.load(from_elsewhere(driver.pickle("f"))), "function __main__.f", ELSEWHERE, HERE
-        )
+        assert_refused(lambda: worker.load(from_elsewhere(driver.pickle("f"))), "function __main__.f", ELSEWHERE, HERE)
 
 
 @pytest.mark.also_upstream

@@ -294,7 +294,8 @@ def test_data_is_written_as_pickle_writes_it():
             """
             import cloudpickle, pickle, pickletools
             data = [1, 'a', {'b': 2.5}, {3, 1, 2}, frozenset(['x', 'y', 'z'])]
-            ours, theirs = (pickletools.optimize(dumps(data, protocol=5)) for dumps in (cloudpickle.dumps, pickle.dumps))
+            writers = cloudpickle.dumps, pickle.dumps
+            ours, theirs = (pickletools.optimize(dumps(data, protocol=5)) for dumps in writers)
             """
         )
         assert driver.evaluate("ours == theirs") is True

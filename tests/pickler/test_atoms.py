@@ -1,7 +1,7 @@
 """Values without parts, at every size where the opcode changes."""
 
-import math
 import io
+import math
 import pickle
 import pickletools
 

@@ -15,7 +15,7 @@ from cloudpickle import Pickler, _native
 from implementation import PYPY
 
 # As in a script: nothing of it can be imported.
-SOURCE = '''
+SOURCE = """
 import dataclasses, enum, functools, json, types, urllib.parse
 from abc import ABC, abstractmethod
 
@@ -108,7 +108,7 @@ instances = [Derived(), Data(1), Data(2), Color.RED, Level.LOW, Right.READ]
 code = with_everything.__code__
 modules = [json, urllib.parse, types.ModuleType("made")]
 globals_of = [int, type(None), type(...), Abstract, ABC, enum.Enum, len, json.dumps, types.CodeType, types.FunctionType]
-'''
+"""
 
 
 def defined_in_a_script():
@@ -274,4 +274,3 @@ def test_plain_enumeration_is_names_and_values():
     assert b"_new_member_" not in cloudpickle.dumps(color)
     arrived = pickle.loads(cloudpickle.dumps(color).replace(b"Color", b"Colou"))
     assert [(member.name, member.value) for member in arrived] == [("RED", 1), ("BLUE", "b")]
-

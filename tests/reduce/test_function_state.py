@@ -1,4 +1,4 @@
-"""A function is made with what its code and its globals say. What it has besides, and only that, travels as its state."""
+"""A function is made with what its code and its globals say; what else it has, and only that, is its state."""
 
 import pickle
 import pickletools
