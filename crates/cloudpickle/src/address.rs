@@ -1,10 +1,13 @@
 //! Tables by the address of an object.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// What is known of objects, by their addresses. Somebody must keep them alive.
 pub(crate) type ByAddress<T> = HashMap<usize, T, BuildHasherDefault<AddressHasher>>;
+
+/// Objects, by their addresses. Somebody must keep them alive.
+pub(crate) type Addresses = HashSet<usize, BuildHasherDefault<AddressHasher>>;
 
 /// Addresses are no attacker's choice: a multiplication spreads them well enough.
 #[derive(Default)]

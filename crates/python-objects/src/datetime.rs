@@ -76,8 +76,7 @@ impl DateTimeType {
         let len = unsafe {
             match self.kind {
                 DateTimeKind::Date => {
-                    let data = &raw const (*object.cast::<ffi::PyDateTime_Date>()).data;
-                    bytes[..4].copy_from_slice(&*data);
+                    bytes[..4].copy_from_slice(&(*object.cast::<ffi::PyDateTime_Date>()).data);
                     4
                 }
                 DateTimeKind::Time => {
@@ -85,7 +84,7 @@ impl DateTimeType {
                     if (*time).hastzinfo != 0 {
                         return None;
                     }
-                    bytes[..6].copy_from_slice(&*(&raw const (*time).data));
+                    bytes[..6].copy_from_slice(&(*time).data);
                     bytes[0] |= if (*time).fold != 0 { FOLD } else { 0 };
                     6
                 }
@@ -94,7 +93,7 @@ impl DateTimeType {
                     if (*time).hastzinfo != 0 {
                         return None;
                     }
-                    bytes.copy_from_slice(&*(&raw const (*time).data));
+                    bytes.copy_from_slice(&(*time).data);
                     bytes[2] |= if (*time).fold != 0 { FOLD } else { 0 };
                     10
                 }

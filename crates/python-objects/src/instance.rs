@@ -53,14 +53,14 @@ pub fn lacks_dict(ty: &Bound<'_, PyType>) -> bool {
 pub fn version_of(ty: &Bound<'_, PyType>) -> Option<u32> {
     /// `Py_TPFLAGS_VALID_VERSION_TAG`. Up to Python 3.11 the number of a type that was changed stays what it was, and this
     /// flag goes; later it becomes zero.
-    const VALID: u64 = 1 << 19;
+    const VALID: std::ffi::c_ulong = 1 << 19;
     const HAVE_FLAG: bool = cfg!(not(Py_3_12));
 
     if cfg!(any(PyPy, Py_GIL_DISABLED)) {
         return None;
     }
     // SAFETY: a type object that is alive, read with the global lock held.
-    let (flags, version) = unsafe { (u64::from((*ty.as_type_ptr()).tp_flags), (*ty.as_type_ptr()).tp_version_tag) };
+    let (flags, version) = unsafe { ((*ty.as_type_ptr()).tp_flags, (*ty.as_type_ptr()).tp_version_tag) };
     let valid = !HAVE_FLAG || flags & VALID != 0;
     (valid && version != 0).then_some(version)
 }
@@ -86,8 +86,7 @@ pub fn dict_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDic
 pub struct Slot<'py> {
     name: Bound<'py, PyString>,
     class: Bound<'py, PyType>,
-    /// Where the value is in an instance. Unknown where it cannot be read without a lock, or is of another make.
-    offset: Option<usize>,
+    offset: Offset,
 }
 
 impl<'py> Slot<'py> {
@@ -114,14 +113,25 @@ impl<'py> Slot<'py> {
     #[inline]
     pub fn get(&self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.offset {
-            Some(offset) if obj.get_type_ptr().cast() == self.class.as_ptr() => Ok(layout::read(obj, offset)),
+            Offset::Known(offset) if obj.get_type_ptr().cast() == self.class.as_ptr() => Ok(layout::read(obj, offset)),
             _ => obj.getattr_opt(&self.name),
         }
     }
 }
 
+/// Where the value of a slot is in an instance.
+#[derive(Clone, Copy)]
+enum Offset {
+    #[cfg_attr(PyPy, allow(dead_code))]
+    Known(usize),
+    /// It cannot be read without a lock.
+    #[cfg_attr(PyPy, allow(dead_code))]
+    Unknown,
+}
+
 #[cfg(not(PyPy))]
 mod layout {
+    use super::Offset;
     use pyo3::ffi;
     use pyo3::prelude::*;
     use pyo3::types::PyType;
@@ -139,8 +149,8 @@ mod layout {
     /// `Py_T_OBJECT_EX`: a reference, or null while there is no value. What `__slots__` makes.
     const OBJECT_OR_NOTHING: i32 = 16;
 
-    /// If `descriptor` is a slot that instances of `class` have: its offset, or `None` where it is not to be used.
-    pub(super) fn offset_of(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> Option<Option<usize>> {
+    /// Where the value is, if `descriptor` is a slot that instances of `class` have.
+    pub(super) fn offset_of(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> Option<Offset> {
         let is_slot = descriptor.get_type_ptr() == &raw mut ffi::PyMemberDescr_Type;
         if !is_slot {
             return None;
@@ -156,7 +166,10 @@ mod layout {
         if kind != OBJECT_OR_NOTHING || !belongs {
             return None;
         }
-        Some(if cfg!(Py_GIL_DISABLED) { None } else { usize::try_from(offset).ok() })
+        Some(match usize::try_from(offset) {
+            Ok(offset) if !cfg!(Py_GIL_DISABLED) => Offset::Known(offset),
+            _ => Offset::Unknown,
+        })
     }
 
     /// The value at an offset that [`offset_of`] gave for the type of `obj`.
@@ -173,11 +186,12 @@ mod layout {
 
 #[cfg(PyPy)]
 mod layout {
+    use super::Offset;
     use pyo3::prelude::*;
     use pyo3::types::PyType;
 
     /// No slots: nothing is known of the layout.
-    pub(super) fn offset_of(_descriptor: &Bound<'_, PyAny>, _class: &Bound<'_, PyType>) -> Option<Option<usize>> {
+    pub(super) fn offset_of(_descriptor: &Bound<'_, PyAny>, _class: &Bound<'_, PyType>) -> Option<Offset> {
         None
     }
 

@@ -30,7 +30,7 @@ use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::strategy::{Natively, Strategies};
 use super::trail;
 use super::{BaseGlobals, Probe};
-use crate::address::ByAddress;
+use crate::address::Addresses;
 use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
@@ -83,7 +83,7 @@ pub(super) struct Engine<'py, 's> {
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
-    in_progress: ByAddress<()>,
+    in_progress: Addresses,
     /// How many frames are being resumed on the native stack.
     inline_levels: usize,
     /// The frames that are being moved to the stack of `run`, the innermost first.
@@ -324,7 +324,7 @@ impl<'py, 's> Engine<'py, 's> {
             made_of_code,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
-            in_progress: ByAddress::default(),
+            in_progress: Addresses::default(),
             inline_levels: 0,
             unwinding: Vec::new(),
             optimism: Optimism::none(),
@@ -450,7 +450,7 @@ impl<'py, 's> Engine<'py, 's> {
     #[cold]
     fn entered(&mut self, container: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
         if let Some(obj) = container
-            && self.in_progress.insert(identity::of(obj), ()).is_some()
+            && !self.in_progress.insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
                 "fast mode: can't pickle cyclic objects including object type {} at {:p}",

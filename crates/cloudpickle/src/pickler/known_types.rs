@@ -50,7 +50,7 @@ pub(super) fn is_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     if !ty
         .mro()
         .iter()
-        .any(|base| matches!(base.cast::<PyType>().map(|base| base.module()), Ok(Ok(name)) if name == "numpy"))
+        .any(|base| matches!(base.cast::<PyType>().map(PyTypeMethods::module), Ok(Ok(name)) if name == "numpy"))
     {
         return Ok(false);
     }

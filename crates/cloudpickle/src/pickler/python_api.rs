@@ -110,8 +110,9 @@ fn to_bytes_with<'py>(
     let mut engine = Engine::new(py, settings, Output::Memory, hooks, memo, None, &base_globals);
     engine.encoder.memoize_what_is_referenced();
     match pass {
-        Pass::Optimistic => engine.optimism = Optimism::where_possible(),
-        Pass::Careful => {}
+        // Where the memo's entries are written at once, they would depend on the counts of references.
+        Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
+        Pass::Optimistic | Pass::Careful => {}
         Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
     }
     match engine.dump(obj) {

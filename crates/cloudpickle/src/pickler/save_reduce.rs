@@ -155,7 +155,7 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
     }
 }
 
-impl<'py> ReductionFrame<'py> {
+impl ReductionFrame<'_> {
     pub(super) fn in_progress(&self) -> Vec<String> {
         let name = full_type_name(&self.obj.get_type());
         let part = match self.saving {

@@ -72,7 +72,7 @@ pub(super) struct Strategies<'py> {
     pub(super) arrays: Option<PlainArrays<'py>>,
 }
 
-impl<'py> Strategies<'py> {
+impl Strategies<'_> {
     pub(super) fn new(in_use: bool) -> Self {
         let in_use = in_use && TYPES_ARE_OPEN;
         Self { in_use, by_type: ByAddress::default(), last: None, arrays: None }

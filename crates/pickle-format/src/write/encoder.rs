@@ -227,7 +227,7 @@ impl<B: Buffer> Encoder<B> {
             // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
             let (opcode, len) = match value {
                 0..=0xff => (Opcode::BinInt1, 2),
-                0..=0xffff => (Opcode::BinInt2, 3),
+                0x100..=0xffff => (Opcode::BinInt2, 3),
                 _ => (Opcode::BinInt, 5),
             };
             let bytes = u64::from(opcode.byte()) | u64::from(value.cast_unsigned()) << 8;

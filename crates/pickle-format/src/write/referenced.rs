@@ -18,7 +18,7 @@ const SHORT: usize = 2;
 const LONG: usize = 5;
 
 /// Marks, in [`Referenced::places`], an object that is referred to.
-const IS_REFERENCED: u64 = 1 << 63;
+const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
 
 /// What is to be settled at the end of a pickle.
 ///
@@ -27,13 +27,13 @@ const IS_REFERENCED: u64 = 1 << 63;
 #[derive(Debug, Default)]
 pub(super) struct Referenced {
     /// By the number of the object among all that might be referred to: the position where its MEMOIZE would stand.
-    places: Vec<u64>,
+    places: Vec<usize>,
     /// Whether anything is to be memoized.
     any: bool,
     /// The references, in the order of the stream.
     references: Vec<Reference>,
     /// Where the last one ends.
-    last_end: u64,
+    last_end: usize,
     /// The frames that are closed, from their headers to their ends, as offsets in the buffer.
     frames: Vec<Range<usize>>,
 }
@@ -53,13 +53,13 @@ const NO_TARGET: u32 = u32::MAX;
 /// What makes the pickle longer in the end.
 enum Insertion {
     /// A MEMOIZE at this position.
-    Memoize(u64),
+    Memoize(usize),
     /// A reference that ends at this position gets a number of four bytes.
-    LongReference(u64, u32),
+    LongReference(usize, u32),
 }
 
 impl Insertion {
-    fn position(&self) -> u64 {
+    fn position(&self) -> usize {
         match *self {
             Self::Memoize(position) | Self::LongReference(position, _) => position,
         }
@@ -106,13 +106,16 @@ impl Referenced {
     }
 
     #[cold]
-    fn refer_from_afar(&mut self, mut distance: u64, target: u32) {
-        while let Err(_) = u32::try_from(distance) {
-            self.references.push(Reference { distance: u32::MAX, target: NO_TARGET });
-            distance -= u64::from(u32::MAX);
-        }
-        // The rest is a distance of 32 bits.
-        self.references.push(Reference { distance: distance as u32, target });
+    fn refer_from_afar(&mut self, mut distance: usize, target: u32) {
+        const STEP: u32 = u32::MAX;
+        let rest = loop {
+            match u32::try_from(distance) {
+                Ok(rest) => break rest,
+                Err(_) => distance -= STEP as usize,
+            }
+            self.references.push(Reference { distance: STEP, target: NO_TARGET });
+        };
+        self.references.push(Reference { distance: rest, target });
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -127,8 +130,8 @@ impl Referenced {
     }
 
     #[inline]
-    fn position(&self, end: usize, in_frame: bool) -> u64 {
-        (end - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))) as u64
+    fn position(&self, end: usize, in_frame: bool) -> usize {
+        end - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))
     }
 
     /// Makes the pickle what it is to be, and forgets everything.
@@ -147,32 +150,32 @@ impl Referenced {
     }
 
     /// Numbers the objects that are referred to, in the order of their places, which are replaced by the numbers.
-    fn number(&mut self) -> Vec<u64> {
+    fn number(&mut self) -> Vec<usize> {
         let mut memoized = Vec::new();
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
                 memoized.push(*place & !IS_REFERENCED);
-                *place = memoized.len() as u64 - 1;
+                *place = memoized.len() - 1;
             }
         }
         memoized
     }
 
     /// Gives the references to the first 256 objects their numbers. The others are returned: by position, with number.
-    fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(u64, u32)> {
+    fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(usize, u32)> {
         let mut long = Vec::new();
         let (mut headers, mut end) = (0, 0);
         for &Reference { distance, target } in &self.references {
-            end += u64::from(distance);
+            end += distance as usize;
             if target == NO_TARGET {
                 continue;
             }
-            // There are fewer numbers than targets, which are of 32 bits.
-            let number = self.places[target as usize] as u32;
+            let number = self.places[target as usize];
             if let Ok(number) = u8::try_from(number) {
                 headers = self.headers_before(end, headers);
-                buffer[end as usize + headers * FRAME_HEADER_SIZE - 1] = number;
+                buffer[end + headers * FRAME_HEADER_SIZE - 1] = number;
             } else {
+                let number = u32::try_from(number).expect("fewer numbers than targets, which have 32 bits");
                 long.push((end, number));
             }
         }
@@ -182,22 +185,18 @@ impl Referenced {
     /// How many frame headers stand before a position, if there are at least so many. What ends where a header begins
     /// stands before it.
     #[inline]
-    fn headers_before(&self, position: u64, at_least: usize) -> usize {
+    fn headers_before(&self, position: usize, at_least: usize) -> usize {
         let mut headers = at_least;
-        while self.frames.get(headers).is_some_and(|frame| self.position_of_header(frame, headers) < position) {
+        while self.frames.get(headers).is_some_and(|frame| position_of_header(frame, headers) < position) {
             headers += 1;
         }
         headers
     }
 
-    fn position_of_header(&self, frame: &Range<usize>, headers_before: usize) -> u64 {
-        (frame.start - FRAME_HEADER_SIZE * headers_before) as u64
-    }
-
     /// Corrects the lengths of the frames that will be longer.
     fn write_frame_lengths(&self, buffer: &mut [u8], insertions: &[Insertion]) {
         let mut insertions = insertions.iter().peekable();
-        let mut growth_until = |position: u64| {
+        let mut growth_until = |position: usize| {
             let mut growth = 0;
             while let Some(insertion) = insertions.next_if(|insertion| insertion.position() <= position) {
                 growth += insertion.growth();
@@ -205,8 +204,8 @@ impl Referenced {
             growth
         };
         for (number, frame) in self.frames.iter().enumerate() {
-            growth_until(self.position_of_header(frame, number));
-            let growth = growth_until((frame.end - FRAME_HEADER_SIZE * (number + 1)) as u64);
+            growth_until(position_of_header(frame, number));
+            let growth = growth_until(frame.end - FRAME_HEADER_SIZE * (number + 1));
             let payload = frame.start + FRAME_HEADER_SIZE;
             let length = frame.end - payload + growth;
             buffer[frame.start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, length as u64));
@@ -222,10 +221,10 @@ impl Referenced {
         let mut headers = self.frames.len();
         for insertion in insertions.iter().rev() {
             let position = insertion.position();
-            while headers > 0 && self.position_of_header(&self.frames[headers - 1], headers - 1) >= position {
+            while headers > 0 && position_of_header(&self.frames[headers - 1], headers - 1) >= position {
                 headers -= 1;
             }
-            let at = position as usize + headers * FRAME_HEADER_SIZE;
+            let at = position + headers * FRAME_HEADER_SIZE;
             to -= from - at;
             buffer.copy_within(at..from, to);
             from = at;
@@ -246,7 +245,7 @@ impl Referenced {
 }
 
 /// The insertions in the order of the stream. What was just referred to can be memoized, not the reverse.
-fn in_order(memoized: Vec<u64>, long_references: Vec<(u64, u32)>) -> Vec<Insertion> {
+fn in_order(memoized: Vec<usize>, long_references: Vec<(usize, u32)>) -> Vec<Insertion> {
     let mut insertions = Vec::with_capacity(memoized.len() + long_references.len());
     let mut long_references = long_references.into_iter().peekable();
     for place in memoized {
@@ -257,4 +256,9 @@ fn in_order(memoized: Vec<u64>, long_references: Vec<(u64, u32)>) -> Vec<Inserti
     }
     insertions.extend(long_references.map(|(end, number)| Insertion::LongReference(end, number)));
     insertions
+}
+
+/// The position of the header of a frame that has so many headers before it.
+fn position_of_header(frame: &Range<usize>, headers_before: usize) -> usize {
+    frame.start - FRAME_HEADER_SIZE * headers_before
 }

@@ -1,0 +1,425 @@
+"""Every shortcut of the engine against the long way: the same object back, and the same bytes.
+
+`_native.dumps_without_shortcuts` keeps every object in its memo, asks each for its reduction, and writes that out.
+"""
+
+import collections
+import copyreg
+import datetime
+import decimal
+import enum
+import pickle
+import pickletools
+from typing import NamedTuple
+
+import corpus
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cloudpickle
+from cloudpickle import _native
+from implementation import skip_on_pypy
+
+NAMED = {**corpus.CORPUS, **corpus.FROM_PROTOCOL_2}
+
+
+class Plain:
+    """An instance with attributes."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+class Slotted:
+    __slots__ = ("__weakref__", "first", "second")
+
+
+class SlottedWithMore(Slotted):
+    __slots__ = ("__dict__", "__private", "third")
+
+    def fill(self):
+        self.__private, self.third = "private", "third"
+        return self
+
+
+class Hidden(Slotted):
+    """A subclass that puts a property where its base has a slot."""
+
+    first = property(lambda self: "computed")
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+class OwnPair(Pair):
+    """A subclass with a `__dict__`, and an opinion on how it is made."""
+
+    def __getnewargs__(self):
+        return (self.right, self.left)
+
+
+Wide = collections.namedtuple("Wide", "a b c d e")
+Nothing = collections.namedtuple("Nothing", "")
+
+
+class Level(enum.Enum):
+    LOW = 1
+    HIGH = [2]
+
+
+class Right(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+class Money(decimal.Decimal):
+    """A subclass of a type that is known."""
+
+
+class Moment(datetime.datetime):
+    """Another one."""
+
+
+class Reduced:
+    """Reduces to a call with what `hand_out` gives at that moment."""
+
+    def __init__(self, hand_out):
+        self.hand_out = hand_out
+
+    def __reduce__(self):
+        return list, ((self.hand_out(),),)
+
+
+def slotted(kind=Slotted, **values):
+    made = kind()
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
+
+
+def around(build):
+    """Several of a kind, shared and not, in a list and in each other."""
+
+    def make():
+        one, other = build(), build()
+        return [one, other, one, {"key": build()}, (build(), [build()])]
+
+    return make
+
+
+def of_itself():
+    node = Plain(name="node")
+    node.me, node.others = node, [node, {"again": node}]
+    return node
+
+
+def tuple_in_itself():
+    inner = []
+    outer = (inner, "text")
+    inner.append(outer)
+    return [outer, outer, inner]
+
+
+def pair_in_itself():
+    inner = []
+    pair = Pair(inner, 1)
+    inner.append(pair)
+    return [pair, inner, Pair(pair, inner)]
+
+
+def deep(levels):
+    obj = []
+    for level in range(levels):
+        obj = [[obj], (obj[:0], level), {"k": obj[:0]}, Plain(x=level, y=obj)] if level % 50 == 0 else [obj]
+    return obj
+
+
+def handed_out_late():
+    """What only the list refers to is passed over, and then handed out by a `__reduce__`."""
+    children = [["only here"], Plain(a="only here too")]
+    return [children, Reduced(lambda: children[0]), Reduced(lambda: children[1])]
+
+
+def handed_out_early():
+    children = [["only here"], "text " * 3]
+    return [Reduced(lambda: children[0]), children, Reduced(lambda: children[0]), children]
+
+
+def at(*args, **kwargs):
+    return datetime.datetime(*args, **kwargs)
+
+
+BUILDERS = {
+    "instances": around(lambda: Plain(a=1, b="x" * 3, c=[1, 2])),
+    "instances without attributes": around(Plain),
+    "instances in instances": around(lambda: Plain(inner=Plain(inner=Plain(a=1)))),
+    "an instance of itself": of_itself,
+    "attributes under any name": around(lambda: Plain(**{"not a name": 1, "__reduce__x": 2, "": 3})),
+    "an own __reduce_ex__": lambda: [Plain(a=1), Plain(__reduce_ex__=lambda protocol: (list, ((1, 2),))), Plain(b=1)],
+    "slots": around(lambda: slotted(first=1, second="s")),
+    "slots without a value": around(lambda: slotted(second=[1])),
+    "empty slots": around(slotted),
+    "slots and more": around(lambda: slotted(SlottedWithMore, first=1, extra=2).fill()),
+    "hidden slot": around(lambda: slotted(Hidden, second=2)),
+    "named tuples": around(lambda: Pair(1, "b")),
+    "wide named tuples": around(lambda: Wide(1, "b", [], None, 2.5)),
+    "empty named tuples": around(Nothing),
+    "named tuples in themselves": around(pair_in_itself),
+    "own named tuples": around(lambda: OwnPair(1, 2)),
+    "datetimes": around(lambda: at(2020, 2, 29, 23, 59, 59, 999999)),
+    "datetimes at the ends": lambda: [at.__call__(1, 1, 1), datetime.datetime.max, datetime.datetime.min] * 2,
+    "folded datetimes": around(lambda: at(2020, 10, 25, 2, fold=1)),
+    "datetimes with a zone": around(lambda: at(2020, 1, 1, tzinfo=datetime.timezone.utc)),
+    "dates": around(lambda: datetime.date(2020, 2, 29)),
+    "times": around(lambda: datetime.time(1, 2, 3, 4, fold=1)),
+    "timedeltas": around(lambda: datetime.timedelta(-1, 2, 3)),
+    "own datetimes": around(lambda: Moment(2020, 1, 1)),
+    "decimals": around(lambda: decimal.Decimal("-1.50E+7")),
+    "odd decimals": lambda: [decimal.Decimal(x) for x in ("NaN", "sNaN12", "-Infinity", "0", "1" * 300)] * 2,
+    "own decimals": around(lambda: Money("1.5")),
+    "enum members": lambda: [Level.LOW, Level.HIGH, Level.LOW, Right.READ, Right.READ | Right.WRITE, Right(0)] * 2,
+    "tuples in themselves": tuple_in_itself,
+    "handed out late": handed_out_late,
+    "handed out early": handed_out_early,
+    "deep": lambda: deep(300),
+    "many shared": lambda: [[f"s{i}", [i]] for i in range(700)] * 2,
+    "long data": lambda: [f"text {i}" for i in range(30_000)] + ["x" * 70_000, b"y" * 70_000] * 2,
+    "ranges and numbers": lambda: [range(3), complex(1, 2), 2**31, -(2**31), 2**31 - 1, -1, 255, 256, 65535, 65536] * 2,
+}
+
+
+def long_way(obj, protocol=None):
+    return _native.dumps_without_shortcuts(obj, protocol)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_same_bytes(name, protocol):
+    obj = BUILDERS[name]()
+    assert cloudpickle.dumps(obj, protocol=protocol) == long_way(obj, protocol)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("protocol", range(4))
+def test_same_opcodes(name, protocol):
+    """Before protocol 4 each object goes into the memo at once; the long way has more to put there."""
+    if protocol < 2 and "slot" in name:
+        pytest.skip("pickle refuses __slots__ without __getstate__ under protocols 0 and 1")
+    obj = BUILDERS[name]()
+    ours = cloudpickle.dumps(obj, protocol=protocol)
+    assert pickletools.optimize(ours) == pickletools.optimize(long_way(obj, protocol))
+    references = [obj] * 3
+    # How many references there are to an object makes no difference.
+    assert cloudpickle.dumps(references[0], protocol=protocol) == ours
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_same_bytes_for_the_corpus(name):
+    obj = NAMED[name]()
+    assert cloudpickle.dumps(obj) == long_way(obj)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_as_pickle_writes_it(name):
+    """`pickle.dumps`, less the memo entries that nobody reads."""
+    skip_on_pypy("a C pickler")
+    obj = BUILDERS[name]()
+    ours = cloudpickle.dumps(obj)
+    assert pickletools.optimize(ours) == pickletools.optimize(pickle.dumps(obj, protocol=5))
+    memoized = [opcode.name for opcode, _, _ in pickletools.genops(ours) if opcode.name == "MEMOIZE"]
+    optimized = pickletools.genops(pickletools.optimize(ours))
+    assert memoized == [opcode.name for opcode, _, _ in optimized if opcode.name == "MEMOIZE"]
+
+
+def test_what_was_handed_out_is_the_same_object():
+    children, first, second = pickle.loads(cloudpickle.dumps(handed_out_late()))
+    assert first[0] is children[0] and second[0] is children[1]
+    first, children, third, fourth = pickle.loads(cloudpickle.dumps(handed_out_early()))
+    assert first[0] is children[0] is third[0] and children is fourth
+
+
+def test_code_of_others_is_called_once():
+    """Where the dump starts over, nothing of the objects' own had run."""
+    calls = []
+    obj = [["passed over"], Reduced(lambda: calls.append(1))]
+    cloudpickle.dumps(obj)
+    assert calls == [1]
+
+
+def test_class_that_changes_in_the_middle():
+    """What was decided about a class holds only until it is changed."""
+
+    def make_class():
+        class Replaced:
+            def __init__(self, n):
+                self.n = n
+
+        Replaced.__module__, Replaced.__qualname__ = __name__, "Replaced"
+        globals()["Replaced"] = Replaced
+        return Replaced
+
+    def change(kind):
+        kind.__reduce__ = lambda self: (Plain, (), {"changed": self.n})
+
+    for dumps in (cloudpickle.dumps, long_way):
+        kind = make_class()
+        obj = [kind(1), Reduced(lambda: change(kind)), kind(2)]
+        first, _, second = pickle.loads(dumps(obj))
+        assert type(first) is kind and first.n == 1
+        assert type(second) is Plain and second.changed == 2
+
+
+def test_reducer_that_is_registered_in_the_middle():
+    def register():
+        copyreg.pickle(Pair, lambda pair: (list, (tuple(pair),)))
+
+    for dumps in (cloudpickle.dumps, long_way):
+        try:
+            first, _, second = pickle.loads(dumps([Pair(1, 2), Reduced(register), Pair(3, 4)]))
+        finally:
+            copyreg.dispatch_table.pop(Pair, None)
+        assert (type(first), type(second)) == (Pair, list)
+
+
+def test_slot_that_is_filled_in_the_middle():
+    """The state of an object is what it was when its turn came, though its parts run code."""
+    for dumps in (cloudpickle.dumps, long_way):
+        obj = slotted(first=None)
+        obj.first = Reduced(lambda: setattr(obj, "second", "too late"))
+        assert not hasattr(pickle.loads(dumps([["passed over"], obj]))[1], "second")
+
+
+def arrays(numpy):
+    plain = numpy.arange(12, dtype="i4").reshape(3, 4)
+    readonly = plain.copy()
+    readonly.flags.writeable = False
+    record = numpy.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")])
+    return {
+        "plain": plain,
+        "no dimensions": numpy.array(7.5),
+        "many dimensions": numpy.zeros((1, 2, 3, 2, 1)),
+        "empty": numpy.zeros((0, 3)),
+        "fortran": numpy.asfortranarray(plain),
+        "strided": plain[:, ::2],
+        "reversed": plain[::-1],
+        "readonly": readonly,
+        "big endian": plain.astype(">i4"),
+        "objects": numpy.array([[1], "a", None], dtype=object),
+        "records": record,
+        "text": numpy.array(["a", "bcd"]),
+        "nothing in each item": numpy.zeros(3, dtype="S0"),
+        "dates": numpy.array(["2020-01-01"], dtype="M8[D]"),
+        "subclass": numpy.matrix([[1, 2]]),
+        "masked": numpy.ma.masked_array([1, 2], [True, False]),
+        "scalar": numpy.float32(1.5),
+        "dtype": numpy.dtype([("a", "i4")], metadata={"key": ["value"]}),
+        "longer than a frame": numpy.arange(20_000),
+    }
+
+
+def test_arrays():
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    for name, array in arrays(numpy).items():
+        obj = [
+            array,
+            array.copy() if hasattr(array, "copy") else array,
+            array,
+            numpy.arange(3),
+            Plain(a=numpy.arange(3)),
+        ]
+        ours = cloudpickle.dumps(obj)
+        assert ours == long_way(obj), name
+        assert pickletools.optimize(ours) == pickletools.optimize(pickle.dumps(obj, protocol=5)), name
+        out_of_band, buffers = [], []
+        data = cloudpickle.dumps(obj, buffer_callback=buffers.append)
+        theirs = pickle.dumps(obj, protocol=5, buffer_callback=out_of_band.append)
+        assert pickletools.optimize(data) == pickletools.optimize(theirs), name
+        assert [bytes(one.raw()) for one in buffers] == [bytes(one.raw()) for one in out_of_band], name
+
+
+# Random graphs in which some objects run code of their own, which may hand out what was written before.
+
+ATOMS = st.integers() | st.text(max_size=3) | st.none() | st.floats(allow_nan=False) | st.binary(max_size=3)
+KINDS = ("list", "dict", "tuple", "set", "plain", "slots", "pair", "date", "reduced", "changing")
+GRAPHS = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.lists(st.integers(0, 12), max_size=4), ATOMS), min_size=1, max_size=14
+)
+
+
+class Changing:
+    """Changes a list of the graph when its state is asked for, each time in the same way."""
+
+    def __init__(self, victim, atom):
+        self.victim, self.atom = victim, atom
+
+    def __getstate__(self):
+        if self.victim:
+            self.victim[-1] = self.atom
+        return {"victim": self.victim, "atom": self.atom}
+
+
+def build(description):
+    made = []
+    for kind, edges, atom in description:
+        earlier = [made[edge] for edge in edges if edge < len(made)]
+        lists = [item for item in earlier if type(item) is list]
+        if kind == "tuple":
+            made.append((*earlier, atom))
+        elif kind == "pair":
+            made.append(Pair(earlier, atom))
+        elif kind == "date":
+            made.append(datetime.date(2020, 1, 1 + len(edges)))
+        elif kind == "reduced":
+            made.append(Reduced(lambda lists=lists: lists[0][0] if lists and lists[0] else None))
+        elif kind == "changing":
+            made.append(Changing(lists[0] if lists else None, atom))
+        else:
+            made.append({"list": list, "dict": dict, "set": set, "plain": Plain, "slots": Slotted}[kind]())
+    for vertex, (kind, edges, atom) in zip(made, description):
+        targets = [made[edge] for edge in edges if edge < len(made)]
+        if kind == "list":
+            vertex.extend([*targets, atom])
+        elif kind == "dict":
+            vertex.update({f"edge {i}": target for i, target in enumerate(targets)}, atom=atom)
+        elif kind == "set":
+            vertex.add(atom)
+        elif kind == "plain":
+            vertex.edges, vertex.atom = targets, atom
+        elif kind == "slots":
+            vertex.first, vertex.second = targets, atom
+    return made
+
+
+@given(GRAPHS, st.booleans())
+def test_random_graphs(description, from_the_last):
+    """Bytes are compared of two graphs built alike: a dump may change the one it walks."""
+    graphs = [build(description) for _ in range(3)]
+    tops = [graph[-1] if from_the_last else graph for graph in graphs]
+    del graphs
+    assert cloudpickle.dumps(tops[0]) == long_way(tops[1])
+    # What had changed the first time stays as it is.
+    again = cloudpickle.dumps(tops[0])
+    assert again == long_way(tops[0])
+    pickle.loads(again)
+
+
+class Asking(cloudpickle.Pickler):
+    def persistent_id(self, obj):
+        return None
+
+    def reducer_override(self, obj):
+        return super().reducer_override(obj)
+
+
+@given(GRAPHS)
+def test_random_graphs_with_hooks(description):
+    """A pickler that asks about every object writes what `dumps` does, but for the memo entries."""
+    import io
+
+    one, other = build(description), build(description)
+    file = io.BytesIO()
+    Asking(file).dump(one)
+    assert pickletools.optimize(file.getvalue()) == pickletools.optimize(cloudpickle.dumps(other))
