@@ -25,6 +25,8 @@ ROUNDS = 6
 # Python itself takes as long to settle when a class is made over and over: `typing` alone keeps what it was asked for
 # the last 128 times, and the table of interned strings grows.
 SETTLING = 400
+# How often what grew in each of its rounds is measured once more.
+PATIENCE = 4
 
 
 class HalfWay(Exception):
@@ -195,13 +197,22 @@ def growth(way, name):
     }
 
 
+def lasting_growth(way, name):
+    """The growth when it has had time to end: where Python makes classes, its own tables grow for some hundred rounds."""
+    for _ in range(PATIENCE):
+        found = growth(way, name)
+        if any(min(rounds) <= 0 for rounds in found.values()):
+            break
+    return found
+
+
 def main():
-    found = {"control": growth(kept_for_ever, "")}
+    found = {"control": lasting_growth(kept_for_ever, "")}
     for name in FAMILIES:
         for _ in range(SETTLING):
             make(name)
         for way in WAYS:
-            found[f"{name}, {way.__name__}"] = growth(way, name)
+            found[f"{name}, {way.__name__}"] = lasting_growth(way, name)
     print(json.dumps(found))
 
 
