@@ -48,6 +48,15 @@ pub fn lacks_dict(ty: &Bound<'_, PyType>) -> bool {
     TYPES_ARE_OPEN && offset == 0 && flags & MANAGED_DICT == 0
 }
 
+/// The name that a type was made with: with its module if it was made in C, without it if by a `class` statement.
+#[must_use]
+pub fn name_of<'a>(ty: &'a Bound<'_, PyType>) -> &'a str {
+    // SAFETY: a type object that is alive, whose name is a C string that lives as long; it is not changed for types made
+    // in C, and for others only by Python code, which does not run while the type is borrowed.
+    let name = unsafe { std::ffi::CStr::from_ptr((*ty.as_type_ptr()).tp_name) };
+    name.to_str().unwrap_or("")
+}
+
 /// A number that changes when `ty` or a base of it is changed, or `None` if changes cannot be seen that way.
 #[must_use]
 pub fn version_of(ty: &Bound<'_, PyType>) -> Option<u32> {

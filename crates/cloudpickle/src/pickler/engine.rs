@@ -64,7 +64,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) encoder: Encoder<Written<'py>>,
     pub(super) output: Output<'py>,
     pub(super) hooks: Hooks<'py>,
-    memo: &'s mut Memo,
+    pub(super) memo: &'s mut Memo,
     /// Where the memo comes from, if from a pickler: its hooks may look at it.
     pub(super) lender: Option<&'s MemoOfPickler>,
     pub(super) base_globals: &'s BaseGlobals,

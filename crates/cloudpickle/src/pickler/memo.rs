@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use python_objects::identity;
+use python_objects::identity::{self, IS_ADDRESS};
 
 /// Object identity to memo index: a hash table on addresses, and the objects themselves.
 ///
@@ -63,12 +63,24 @@ impl Memo {
     /// making one than on using it.
     pub(crate) fn put_aside(mut self) {
         if (1..=LARGEST_AT_HAND).contains(&self.table.len()) {
-            self.table.fill(FREE);
+            self.free_entries();
             let objects = std::mem::take(&mut self.objects);
             // Destructors may run code that dumps: what is at hand then is another memo.
             let objects = emptied(objects);
             self.objects = objects;
             AT_HAND.set(Some(self));
+        }
+    }
+
+    fn free_entries(&mut self) {
+        if !IS_ADDRESS || self.objects.len() * 8 > self.table.len() {
+            self.table.fill(FREE);
+            return;
+        }
+        // The last one first: no entry was put behind it on its way.
+        for index in (0..self.objects.len()).rev() {
+            let at = self.find(self.objects[index].as_ptr() as usize);
+            self.table[at] = FREE;
         }
     }
 

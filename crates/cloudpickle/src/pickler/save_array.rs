@@ -15,13 +15,12 @@ impl<'py> Engine<'py, '_> {
     /// Large ones go the usual way, on which a file gets their memory without a copy.
     pub(super) fn save_array(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
         let py = self.py;
-        let Some(arrays) = &mut self.strategies.arrays else { return Ok(None) };
+        let Some((arrays, from_buffer)) = &mut self.strategies.arrays else { return Ok(None) };
         let Some(array) = arrays.plain(obj)? else { return Ok(None) };
         if is_large(array.len()) {
             return Ok(None);
         }
-        let Some(from_buffer) = from_buffer(py)? else { return Ok(None) };
-        let (Some(function), Some(dtype)) = (self.memo_get(&from_buffer), self.memo_get(&array.dtype())) else {
+        let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype())) else {
             return Ok(None);
         };
         self.memo_fetch(function)?;
@@ -56,7 +55,7 @@ impl<'py> Engine<'py, '_> {
 }
 
 /// The function that numpy names in the pickles of arrays, wherever this release has it.
-fn from_buffer(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+pub(super) fn from_buffer(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     for module in [intern!(py, "numpy._core.numeric"), intern!(py, "numpy.core.numeric")] {
         if let Some(module) = lookup::imported(module.as_any())? {
             return module.getattr_opt(intern!(py, "_frombuffer"));

@@ -16,6 +16,7 @@ use super::engine::{CallsOfPython, Engine, Saved};
 use super::hooks::DispatchTable;
 use super::known_types;
 use super::optimism::Shared;
+use super::save_array;
 use super::save_container::BATCH_SIZE;
 use crate::address::ByAddress;
 use crate::runtime::Runtime;
@@ -68,8 +69,8 @@ pub(super) struct Strategies<'py> {
     by_type: ByAddress<Decision<'py>>,
     /// The one that was asked for last: many objects of one type follow each other.
     last: Option<(usize, CallsOfPython, Strategy<'py>)>,
-    /// The arrays of the numpy that is loaded, if one was met.
-    pub(super) arrays: Option<PlainArrays<'py>>,
+    /// The arrays of the numpy that is loaded, if one was met, and the function that makes them.
+    pub(super) arrays: Option<(PlainArrays<'py>, Bound<'py, PyAny>)>,
 }
 
 impl Strategies<'_> {
@@ -166,18 +167,25 @@ impl<'py> Engine<'py, '_> {
         if is_plain && known_types::is_named_tuple(ty)? {
             return Ok(Strategy::NamedTuple);
         }
-        if let Some(ty) = DateTimeType::of(ty)? {
-            return Ok(Strategy::DateTime(Rc::new(ty)));
-        }
-        if known_types::is_decimal(ty)? {
-            return Ok(Strategy::Decimal);
-        }
-        if self.settings.protocol.has_buffers()
-            && self.hooks.buffer_callback.is_none()
-            && let Some(arrays) = PlainArrays::like(obj)?
-        {
-            self.strategies.arrays = Some(arrays);
-            return Ok(Strategy::Array);
+        // The name decides which question is asked, not how it is answered.
+        match instance::name_of(ty) {
+            "datetime.date" | "datetime.time" | "datetime.datetime" => {
+                if let Some(ty) = DateTimeType::of(ty)? {
+                    return Ok(Strategy::DateTime(Rc::new(ty)));
+                }
+            }
+            "decimal.Decimal" if known_types::is_decimal(ty)? => return Ok(Strategy::Decimal),
+            "numpy.ndarray" => {
+                if let Some(arrays) = PlainArrays::like(obj)? {
+                    let is_native = self.settings.protocol.has_buffers() && self.hooks.buffer_callback.is_none();
+                    self.strategies.arrays = match save_array::from_buffer(self.py)? {
+                        Some(from_buffer) if is_native => Some((arrays, from_buffer)),
+                        _ => None,
+                    };
+                    return Ok(Strategy::Array);
+                }
+            }
+            _ => {}
         }
         Ok(if known_types::reduces_harmlessly(ty)? { Strategy::KnownReduction } else { Strategy::Reduction })
     }

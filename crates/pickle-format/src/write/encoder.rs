@@ -117,10 +117,14 @@ impl<B: Buffer> Encoder<B> {
     }
 
     fn close_frame(&mut self) {
-        if let Some(frame) = self.framing.close(&mut self.buffer)
-            && let Some(referenced) = &mut self.referenced
-        {
-            referenced.closed(frame);
+        let Some(start) = self.framing.start_of_frame() else { return };
+        let has_header = self.framing.close(&mut self.buffer);
+        if let Some(referenced) = &mut self.referenced {
+            if has_header {
+                referenced.closed(start..self.buffer.len());
+            } else {
+                referenced.closed_without_header(start);
+            }
         }
     }
 
@@ -404,7 +408,7 @@ impl<B: Buffer> Encoder<B> {
     #[inline]
     pub fn memoize(&mut self, index: usize) -> Result<()> {
         if let Some(referenced) = &mut self.referenced {
-            referenced.note(self.buffer.len(), self.framing.is_open());
+            referenced.note(self.buffer.len());
             Ok(())
         } else if self.protocol.has_memoize() {
             self.op(Opcode::Memoize);
@@ -439,7 +443,7 @@ impl<B: Buffer> Encoder<B> {
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
         self.framing.enter(&mut self.buffer);
         self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, 0));
-        referenced.refer(self.buffer.len(), self.framing.is_open(), target);
+        referenced.refer(self.buffer.len(), target);
         true
     }
 

@@ -2,8 +2,6 @@
 //!
 //! This is where frames begin and end, and how large they become. What stands in them is no matter of this file.
 
-use std::ops::Range;
-
 use crate::argument;
 use crate::opcode::Opcode;
 use crate::write::buffer::Buffer;
@@ -62,12 +60,6 @@ impl Framing {
         }
     }
 
-    /// Whether a frame is being written.
-    #[inline]
-    pub(super) const fn is_open(self) -> bool {
-        matches!(self, Self::Open(_))
-    }
-
     /// Where the frame that is being written begins.
     pub(super) const fn start_of_frame(self) -> Option<usize> {
         match self {
@@ -77,18 +69,18 @@ impl Framing {
     }
 
     /// Ends the frame that is open, if one is: fills in its length, or takes its header out if it is too short. Returns
-    /// where a frame with a header stands.
-    pub(super) fn close(&mut self, buffer: &mut impl Buffer) -> Option<Range<usize>> {
-        let Self::Open(start) = *self else { return None };
+    /// whether it has a header.
+    pub(super) fn close(&mut self, buffer: &mut impl Buffer) -> bool {
+        let Self::Open(start) = *self else { return false };
         *self = Self::Due;
         let payload = start + FRAME_HEADER_SIZE;
         let size = buffer.len() - payload;
         if size < FRAME_SIZE_MIN {
             buffer.as_mut_slice().copy_within(payload.., start);
             buffer.truncate(start + size);
-            return None;
+            return false;
         }
         buffer.as_mut_slice()[start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, size as u64));
-        Some(start..buffer.len())
+        true
     }
 }

@@ -20,13 +20,10 @@ const LONG: usize = 5;
 /// Marks, in [`Referenced::places`], an object that is referred to.
 const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
 
-/// What is to be settled at the end of a pickle.
-///
-/// Positions count the bytes before them that are no frame headers: whether a frame gets a header is decided when it
-/// ends.
+/// What is to be settled at the end of a pickle. Positions are offsets in the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Referenced {
-    /// By the number of the object among all that might be referred to: the position where its MEMOIZE would stand.
+    /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending.
     places: Vec<usize>,
     /// Whether anything is to be memoized.
     any: bool,
@@ -34,7 +31,7 @@ pub(super) struct Referenced {
     references: Vec<Reference>,
     /// Where the last one ends.
     last_end: usize,
-    /// The frames that are closed, from their headers to their ends, as offsets in the buffer.
+    /// The frames that are closed, from their headers to their ends.
     frames: Vec<Range<usize>>,
 }
 
@@ -74,29 +71,18 @@ impl Insertion {
 }
 
 impl Referenced {
-    /// The object whose opcodes end at this offset of the buffer might be referred to.
+    /// The object whose opcodes end at this offset might be referred to.
     #[inline]
-    pub(super) fn note(&mut self, end: usize, in_frame: bool) {
-        if self.places.capacity() == 0 {
-            self.make_room();
-        }
-        self.places.push(self.position(end, in_frame));
-    }
-
-    /// Room for the objects of a small pickle, so that it need not be made bit by bit.
-    #[cold]
-    fn make_room(&mut self) {
-        self.places.reserve(64);
-        self.references.reserve(32);
+    pub(super) fn note(&mut self, end: usize) {
+        self.places.push(end);
     }
 
     /// The two bytes before this offset are a reference to the object that was noted as number `target`.
     #[inline]
-    pub(super) fn refer(&mut self, end: usize, in_frame: bool, target: u32) {
+    pub(super) fn refer(&mut self, end: usize, target: u32) {
         if self.places[target as usize] & IS_REFERENCED == 0 {
             self.keep(target as usize);
         }
-        let end = self.position(end, in_frame);
         let distance = end - self.last_end;
         self.last_end = end;
         match u32::try_from(distance) {
@@ -119,6 +105,7 @@ impl Referenced {
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
+    #[cold]
     pub(super) fn keep(&mut self, target: usize) {
         self.places[target] |= IS_REFERENCED;
         self.any = true;
@@ -129,9 +116,18 @@ impl Referenced {
         self.frames.push(frame);
     }
 
-    #[inline]
-    fn position(&self, end: usize, in_frame: bool) -> usize {
-        end - FRAME_HEADER_SIZE * (self.frames.len() + usize::from(in_frame))
+    /// A frame is closed whose header, at `start`, was taken out: it held some few bytes.
+    pub(super) fn closed_without_header(&mut self, start: usize) {
+        for place in self.places.iter_mut().rev().take_while(|place| **place & !IS_REFERENCED > start) {
+            *place -= FRAME_HEADER_SIZE;
+        }
+        // There was room for a single reference.
+        if self.last_end > start {
+            self.last_end -= FRAME_HEADER_SIZE;
+            if let Some(last) = self.references.last_mut() {
+                last.distance -= FRAME_HEADER_SIZE as u32;
+            }
+        }
     }
 
     /// Makes the pickle what it is to be, and forgets everything.
@@ -141,7 +137,7 @@ impl Referenced {
             let long_references = self.write_short_references(buffer.as_mut_slice());
             let insertions = in_order(memoized, long_references);
             self.write_frame_lengths(buffer.as_mut_slice(), &insertions);
-            self.insert(buffer, &insertions);
+            insert(buffer, &insertions);
         }
         self.places.clear();
         self.references.clear();
@@ -164,7 +160,7 @@ impl Referenced {
     /// Gives the references to the first 256 objects their numbers. The others are returned: by position, with number.
     fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(usize, u32)> {
         let mut long = Vec::new();
-        let (mut headers, mut end) = (0, 0);
+        let mut end = 0;
         for &Reference { distance, target } in &self.references {
             end += distance as usize;
             if target == NO_TARGET {
@@ -172,8 +168,7 @@ impl Referenced {
             }
             let number = self.places[target as usize];
             if let Ok(number) = u8::try_from(number) {
-                headers = self.headers_before(end, headers);
-                buffer[end + headers * FRAME_HEADER_SIZE - 1] = number;
+                buffer[end - 1] = number;
             } else {
                 let number = u32::try_from(number).expect("fewer numbers than targets, which have 32 bits");
                 long.push((end, number));
@@ -182,18 +177,7 @@ impl Referenced {
         long
     }
 
-    /// How many frame headers stand before a position, if there are at least so many. What ends where a header begins
-    /// stands before it.
-    #[inline]
-    fn headers_before(&self, position: usize, at_least: usize) -> usize {
-        let mut headers = at_least;
-        while self.frames.get(headers).is_some_and(|frame| position_of_header(frame, headers) < position) {
-            headers += 1;
-        }
-        headers
-    }
-
-    /// Corrects the lengths of the frames that will be longer.
+    /// Corrects the lengths of the frames that will be longer. What is inserted at the end of a frame belongs to it.
     fn write_frame_lengths(&self, buffer: &mut [u8], insertions: &[Insertion]) {
         let mut insertions = insertions.iter().peekable();
         let mut growth_until = |position: usize| {
@@ -203,44 +187,13 @@ impl Referenced {
             }
             growth
         };
-        for (number, frame) in self.frames.iter().enumerate() {
-            growth_until(position_of_header(frame, number));
-            let growth = growth_until(frame.end - FRAME_HEADER_SIZE * (number + 1));
+        for frame in &self.frames {
+            growth_until(frame.start);
+            let growth = growth_until(frame.end);
             let payload = frame.start + FRAME_HEADER_SIZE;
             let length = frame.end - payload + growth;
             buffer[frame.start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, length as u64));
         }
-    }
-
-    /// Makes room for the insertions, from the last one to the first: each byte moves once.
-    fn insert(&self, buffer: &mut impl Buffer, insertions: &[Insertion]) {
-        let mut from = buffer.len();
-        buffer.append_zeros(insertions.iter().map(Insertion::growth).sum());
-        let mut to = buffer.len();
-        let buffer = buffer.as_mut_slice();
-        let mut headers = self.frames.len();
-        for insertion in insertions.iter().rev() {
-            let position = insertion.position();
-            while headers > 0 && position_of_header(&self.frames[headers - 1], headers - 1) >= position {
-                headers -= 1;
-            }
-            let at = position + headers * FRAME_HEADER_SIZE;
-            to -= from - at;
-            buffer.copy_within(at..from, to);
-            from = at;
-            match *insertion {
-                Insertion::Memoize(_) => {
-                    to -= 1;
-                    buffer[to] = Opcode::Memoize.byte();
-                }
-                Insertion::LongReference(_, number) => {
-                    from -= SHORT;
-                    to -= LONG;
-                    buffer[to..to + LONG].copy_from_slice(&argument::uint4(Opcode::LongBinGet, number));
-                }
-            }
-        }
-        debug_assert_eq!(from, to, "all insertions together are the growth");
     }
 }
 
@@ -258,7 +211,28 @@ fn in_order(memoized: Vec<usize>, long_references: Vec<(usize, u32)>) -> Vec<Ins
     insertions
 }
 
-/// The position of the header of a frame that has so many headers before it.
-fn position_of_header(frame: &Range<usize>, headers_before: usize) -> usize {
-    frame.start - FRAME_HEADER_SIZE * headers_before
+/// Makes room for the insertions, from the last one to the first: each byte moves once.
+fn insert(buffer: &mut impl Buffer, insertions: &[Insertion]) {
+    let mut from = buffer.len();
+    buffer.append_zeros(insertions.iter().map(Insertion::growth).sum());
+    let mut to = buffer.len();
+    let buffer = buffer.as_mut_slice();
+    for insertion in insertions.iter().rev() {
+        let at = insertion.position();
+        to -= from - at;
+        buffer.copy_within(at..from, to);
+        from = at;
+        match *insertion {
+            Insertion::Memoize(_) => {
+                to -= 1;
+                buffer[to] = Opcode::Memoize.byte();
+            }
+            Insertion::LongReference(_, number) => {
+                from -= SHORT;
+                to -= LONG;
+                buffer[to..to + LONG].copy_from_slice(&argument::uint4(Opcode::LongBinGet, number));
+            }
+        }
+    }
+    debug_assert_eq!(from, to, "all insertions together are the growth");
 }

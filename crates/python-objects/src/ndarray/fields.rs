@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyTuple, PyType};
 
 /// What comes first in numpy's `PyArrayObject_fields`.
@@ -23,6 +24,9 @@ struct Fields {
 const C_CONTIGUOUS: c_int = 0x0001;
 /// `NPY_ARRAY_WRITEABLE`.
 const WRITEABLE: c_int = 0x0400;
+
+/// `numpy.ndarray`, once its layout was found to be as expected.
+static KNOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// The arrays of the numpy that is loaded.
 ///
@@ -48,12 +52,20 @@ impl<'py> PlainArrays<'py> {
     /// What numpy raises when it is asked.
     pub fn like(array: &Bound<'py, PyAny>) -> PyResult<Option<Self>> {
         let ty = array.get_type();
+        if KNOWN.get(array.py()).is_some_and(|known| known.is(&ty)) {
+            return Ok(Some(Self { ty, dtypes: Vec::new() }));
+        }
         let modules = array.py().import("sys")?.getattr("modules")?;
         let Ok(numpy) = modules.get_item("numpy") else { return Ok(None) };
         if !numpy.getattr_opt("ndarray")?.is_some_and(|found| found.is(&ty)) {
             return Ok(None);
         }
-        Ok(is_laid_out_as_expected(array)?.then(|| Self { ty, dtypes: Vec::new() }))
+        if !is_laid_out_as_expected(array)? {
+            return Ok(None);
+        }
+        // Another thread may have been quicker, with the same type.
+        let _ = KNOWN.set(array.py(), ty.clone().unbind());
+        Ok(Some(Self { ty, dtypes: Vec::new() }))
     }
 
     /// `array`, if it is one of these, and plain.
