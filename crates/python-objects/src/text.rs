@@ -26,20 +26,34 @@ impl Utf8<'_, '_> {
     }
 }
 
-/// `text` as UTF-8. Lone surrogates, which Python allows and UTF-8 does not, pass as three bytes each.
+/// The characters of a `str` that has nothing but ASCII, where they can be read without a call.
+#[cfg(not(any(PyPy, Py_3_14)))]
 #[inline]
-pub fn utf8<'a, 'py>(text: &'a Bound<'py, PyString>) -> PyResult<Utf8<'a, 'py>> {
-    #[cfg(not(any(PyPy, Py_3_14)))]
+#[must_use]
+pub fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    let object = text.as_ptr();
     // SAFETY: a live `str`, which does not change. If it is compact and ASCII, its characters stand behind its header, one
     // byte each.
     unsafe {
-        let object = text.as_ptr();
-        if ffi::PyUnicode_IS_COMPACT_ASCII(object) != 0 {
-            let len = ffi::PyUnicode_GET_LENGTH(object).cast_unsigned();
-            let ascii = std::slice::from_raw_parts(ffi::PyUnicode_1BYTE_DATA(object), len);
-            return Ok(Utf8::Borrowed(std::str::from_utf8_unchecked(ascii)));
+        if ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
+            return None;
         }
+        let len = ffi::PyUnicode_GET_LENGTH(object).cast_unsigned();
+        Some(std::slice::from_raw_parts(ffi::PyUnicode_1BYTE_DATA(object), len))
     }
+}
+
+/// Nothing: the characters are not to be read without a call here.
+#[cfg(any(PyPy, Py_3_14))]
+#[inline]
+#[must_use]
+pub fn ascii<'a>(_text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
+    None
+}
+
+/// `text` as UTF-8. Lone surrogates, which Python allows and UTF-8 does not, pass as three bytes each.
+#[inline]
+pub fn utf8<'a, 'py>(text: &'a Bound<'py, PyString>) -> PyResult<Utf8<'a, 'py>> {
     match text.to_str() {
         Ok(text) => Ok(Utf8::Borrowed(text)),
         Err(_) => surrogate_pass(text).map(Utf8::SurrogatePass),

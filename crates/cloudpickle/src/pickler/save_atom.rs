@@ -50,8 +50,19 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
+        if let Some(ascii) = text::ascii(obj.cast::<PyString>()?)
+            && self.encoder.try_short_unicode(ascii)
+        {
+            self.memo_put_if(obj, shared)?;
+            return Ok(Saved::Done);
+        }
+        self.save_any_str(obj, shared)
+    }
+
+    #[inline(never)]
+    fn save_any_str(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let string = obj.cast::<PyString>()?;
         if self.settings.binary {
             let utf8 = text::utf8(string)?;

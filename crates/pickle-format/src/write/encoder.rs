@@ -32,6 +32,8 @@ pub struct Encoder<B = Vec<u8>> {
     protocol: Protocol,
     /// Whether ints and memo indexes are binary; from protocol 1 on, unless the caller wants text.
     binary: bool,
+    /// Whether there is an opcode for short strings, and strings are binary.
+    has_short_unicode: bool,
     /// If only what is referred to is memoized: what must be known for that.
     referenced: Option<Referenced>,
 }
@@ -58,7 +60,14 @@ impl<B: Buffer> Encoder<B> {
     #[must_use]
     pub fn with_buffer(protocol: Protocol, buffer: B) -> Self {
         debug_assert!(buffer.is_empty(), "positions in the pickle are positions in the buffer");
-        Self { buffer, framing: Framing::Off, protocol, binary: protocol.is_binary(), referenced: None }
+        Self {
+            buffer,
+            framing: Framing::Off,
+            protocol,
+            binary: protocol.is_binary(),
+            has_short_unicode: protocol.allows(Opcode::ShortBinUnicode),
+            referenced: None,
+        }
     }
 
     /// Hands over the buffer. What is in it must be final.
@@ -91,6 +100,7 @@ impl<B: Buffer> Encoder<B> {
     /// This is the attribute `bin` of picklers, which `_pickle` lets users set against the protocol.
     pub fn set_binary(&mut self, binary: bool) {
         self.binary = binary;
+        self.has_short_unicode &= binary;
     }
 
     /// Begins a pickle: `PROTO` from protocol 2 on, and frames from protocol 4 on.
@@ -318,6 +328,18 @@ impl<B: Buffer> Encoder<B> {
         self.expect(Opcode::ShortBinUnicode);
         debug_assert!(text.len() < 256, "it has a length of one byte");
         self.write_with_data(&argument::uint1(Opcode::ShortBinUnicode, text.len() as u8), text.as_bytes());
+    }
+
+    /// A `str` of at most 255 bytes, from protocol 4 on: `SHORT_BINUNICODE`. For others it writes nothing and returns false.
+    #[inline]
+    pub fn try_short_unicode(&mut self, utf8: &[u8]) -> bool {
+        let Ok(len) = u8::try_from(utf8.len()) else { return false };
+        if !self.has_short_unicode {
+            return false;
+        }
+        self.framing.enter(&mut self.buffer);
+        self.buffer.extend_from_slices(&argument::uint1(Opcode::ShortBinUnicode, len), utf8);
+        true
     }
 
     /// A `str`, for protocol 0: `UNICODE`, on one line, in `raw-unicode-escape`.

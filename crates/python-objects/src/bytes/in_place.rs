@@ -176,7 +176,7 @@ impl<'py> BytesBuilder<'py> {
     #[inline]
     unsafe fn append(&mut self, bytes: &[u8]) {
         // SAFETY: by the condition above; nobody else has a reference to what is behind the first `len` bytes.
-        unsafe { self.start.add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        unsafe { copy(bytes, self.start.add(self.len)) };
         self.len += bytes.len();
     }
 
@@ -208,6 +208,40 @@ impl<'py> BytesBuilder<'py> {
         self.capacity = capacity.cast_unsigned();
         advise_large_pages(self.start, self.capacity);
         true
+    }
+}
+
+/// Copies `bytes`. Most are short, and for those a call of `memcpy` takes longer than the copy.
+///
+/// # Safety
+/// At `to` there is room for them, which nobody else refers to.
+#[inline]
+unsafe fn copy(bytes: &[u8], to: *mut u8) {
+    /// The first and the last `N` bytes, which may overlap, make up the whole.
+    ///
+    /// # Safety
+    /// As above, and there are `N` to `2 * N` bytes.
+    #[inline]
+    unsafe fn from_both_ends<const N: usize>(bytes: &[u8], to: *mut u8) {
+        let last = bytes.len() - N;
+        // SAFETY: by the conditions, all is inside of what may be read and written. Both are read before one is written,
+        // and the source is no part of the target.
+        unsafe {
+            let start = bytes.as_ptr().cast::<[u8; N]>().read();
+            let end = bytes.as_ptr().add(last).cast::<[u8; N]>().read();
+            to.cast::<[u8; N]>().write(start);
+            to.add(last).cast::<[u8; N]>().write(end);
+        }
+    }
+    // SAFETY: there is room by the condition above; the lengths are those of the arms.
+    unsafe {
+        match bytes.len() {
+            8..=16 => from_both_ends::<8>(bytes, to),
+            4..=7 => from_both_ends::<4>(bytes, to),
+            2..=3 => from_both_ends::<2>(bytes, to),
+            1 => to.write(bytes[0]),
+            len => to.copy_from_nonoverlapping(bytes.as_ptr(), len),
+        }
     }
 }
 
