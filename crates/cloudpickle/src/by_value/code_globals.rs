@@ -4,7 +4,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyDict, PyList, PyString, PyTuple};
 use python_objects::compat::code::{CONSTANTS, INSTRUCTIONS, LOAD_GLOBAL_SHIFT, NAMES};
+use python_objects::identity;
 
+use crate::address::ByAddress;
 use crate::runtime::Runtime;
 
 /// The numbers of the opcodes that name a global, in the running interpreter.
@@ -32,29 +34,48 @@ impl GlobalOpcodes {
     }
 }
 
-/// The names of all globals that `code`, or a function defined in it, reads, sets or deletes; nothing where there are none.
-///
-/// Returned as the keys of a dict, in the order of their first use: a set would make the bytes of a pickle depend on the
-/// hash seed.
-pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let mut names = None;
-    each_nested(code, |code| add_global_names(code, &mut names))?;
-    Ok(names)
+/// The names of all globals that `code`, or a function defined in it, reads, sets or deletes, in the order of their first
+/// use: a set would make the bytes of a pickle depend on the hash seed.
+pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let mut names = Names::default();
+    each_nested(code, |code| {
+        let state = &Runtime::get(code.py()).state;
+        let co_names = state.code_fields.object(code, NAMES)?.cast_into::<PyTuple>()?;
+        if co_names.is_empty() {
+            return Ok(());
+        }
+        let instructions = state.code_fields.object(code, INSTRUCTIONS)?.cast_into::<PyBytes>()?;
+        global_indexes(instructions.as_bytes(), &state.global_opcodes)
+            .try_for_each(|index| co_names.get_borrowed_item(index).map(|name| names.add(&name)))
+    })?;
+    Ok(names.in_order)
 }
 
-fn add_global_names<'py>(code: &Bound<'py, PyCode>, names: &mut Option<Bound<'py, PyDict>>) -> PyResult<()> {
-    let py = code.py();
-    let state = &Runtime::get(py).state;
-    let co_names = state.code_fields.object(code, NAMES)?.cast_into::<PyTuple>()?;
-    if co_names.is_empty() {
-        return Ok(());
+/// Names without repetitions. The names of code are interned: equal ones are the same object.
+#[derive(Default)]
+struct Names<'py> {
+    in_order: Vec<Bound<'py, PyAny>>,
+    /// Where there are many.
+    by_address: ByAddress<()>,
+}
+
+impl<'py> Names<'py> {
+    /// Up to this many are looked through one by one.
+    const FEW: usize = 16;
+
+    fn add(&mut self, name: &Bound<'py, PyAny>) {
+        let is_known = if self.in_order.len() < Self::FEW {
+            self.in_order.iter().any(|known| known.is(name))
+        } else {
+            if self.by_address.is_empty() {
+                self.by_address.extend(self.in_order.iter().map(|known| (identity::of(known), ())));
+            }
+            self.by_address.insert(identity::of(name), ()).is_some()
+        };
+        if !is_known {
+            self.in_order.push(name.clone());
+        }
     }
-    let instructions = state.code_fields.object(code, INSTRUCTIONS)?.cast_into::<PyBytes>()?;
-    for index in global_indexes(instructions.as_bytes(), &state.global_opcodes) {
-        let name = co_names.get_borrowed_item(index)?;
-        names.get_or_insert_with(|| PyDict::new(py)).set_item(name, py.None())?;
-    }
-    Ok(())
 }
 
 /// All names in `code` and in functions defined in it, of globals and of attributes alike.
@@ -87,7 +108,11 @@ pub(crate) fn names_of_submodules<'py>(code: &Bound<'py, PyCode>) -> PyResult<Bo
 #[pyfunction]
 #[pyo3(name = "_extract_code_globals")]
 pub(crate) fn extract_code_globals<'py>(co: &Bound<'py, PyCode>) -> PyResult<Bound<'py, PyDict>> {
-    Ok(global_names(co)?.unwrap_or_else(|| PyDict::new(co.py())))
+    let names = PyDict::new(co.py());
+    for name in global_names(co)? {
+        names.set_item(name, co.py().None())?;
+    }
+    Ok(names)
 }
 
 /// Calls `with` for `code`, and for the code of the functions defined in it, in the order in which they stand.

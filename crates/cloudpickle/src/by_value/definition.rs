@@ -319,7 +319,7 @@ impl<'py, 'a> Walk<'py, 'a> {
         {
             digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
-        for name in code_globals::global_names(&code)?.iter().flat_map(PyDictMethods::keys) {
+        for name in code_globals::global_names(&code)? {
             let value = parts.globals.get_item(name)?;
             digest = digest.word(value.map_or(Ok(0), |value| self.fingerprint(&value, depth + 1))?);
         }

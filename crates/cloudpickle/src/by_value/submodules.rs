@@ -12,10 +12,10 @@ use crate::by_value::lookup;
 use crate::runtime::Runtime;
 
 /// A package, if `value` is one: a module without a package of its own has no submodules.
-pub(crate) fn package(value: Bound<'_, PyAny>) -> PyResult<Option<Bound<'_, PyModule>>> {
-    let Ok(module) = value.cast_into::<PyModule>() else { return Ok(None) };
+pub(crate) fn package<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyModule>>> {
+    let Ok(module) = value.cast::<PyModule>() else { return Ok(None) };
     let package = module.dict().get_item(intern!(module.py(), "__package__"))?;
-    Ok(package.is_some_and(|name| name.is_truthy().unwrap_or(false)).then_some(module))
+    Ok(package.is_some_and(|name| name.is_truthy().unwrap_or(false)).then(|| module.clone()))
 }
 
 /// The imported submodules of `packages` that code with these names may be using: those all of whose names below the

@@ -111,8 +111,10 @@ impl<'py> Travelling<'py> {
             Annotations::Here(here) => Some((intern!(py, "__annotations__").clone(), here.into_any())),
             Annotations::Ask => Some(annotations::of_function(function)?),
         };
-        let globals = used_globals(code, &own.globals, annotations.as_ref().map(|(_, value)| value), probe)?;
-        let mut submodules = used_submodules(code, own.closure.as_ref(), globals.as_ref())?;
+        let mut packages = Vec::new();
+        let evaluated = annotations.as_ref().map(|(_, value)| value);
+        let globals = used_globals(code, &own.globals, evaluated, &mut packages, probe)?;
+        let mut submodules = used_submodules(code, own.closure.as_ref(), packages)?;
         if let Some(carried) = registry::carried_with(&own.globals)? {
             submodules.get_or_insert_with(|| PyList::empty(py)).append(carried)?;
         }
@@ -291,11 +293,12 @@ fn builtin_function_reduction<'py>(function: &Bound<'py, PyFunction>) -> PyResul
 }
 
 /// Of the function's globals, those that its code names, and those that its annotations name in text, as far as they can
-/// be pickled: the function runs without these.
+/// be pickled: the function runs without these. The packages among them go into `packages`.
 fn used_globals<'py>(
     code: &Bound<'py, PyCode>,
     globals: &Bound<'py, PyDict>,
     annotations: Option<&Bound<'py, PyAny>>,
+    packages: &mut Vec<Bound<'py, PyModule>>,
     probe: &mut Probe,
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
     let py = code.py();
@@ -304,13 +307,14 @@ fn used_globals<'py>(
         Some(annotations) if !probe.is_attempt() => annotations::names_in_text(annotations)?,
         _ => None,
     };
-    if names.is_none() && text.is_none() {
+    if names.is_empty() && text.is_none() {
         return Ok(None);
     }
     let used = PyDict::new(py);
     let module = lookup::importable_module_of(globals)?;
-    for name in names.iter().flat_map(PyDictMethods::keys) {
+    for name in names {
         if let Some(value) = global(globals, &name)? {
+            packages.extend(submodules::package(&value)?);
             let value = match &module {
                 Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
                 _ => value,
@@ -323,7 +327,10 @@ fn used_globals<'py>(
             continue;
         }
         match global(globals, &name) {
-            Ok(Some(value)) if probe.can_be_pickled(&value)? => used.set_item(name, value)?,
+            Ok(Some(value)) if probe.can_be_pickled(&value)? => {
+                packages.extend(submodules::package(&value)?);
+                used.set_item(name, value)?;
+            }
             Ok(_) => {}
             // What was imported for type checkers need not be there.
             Err(error) if error.is_instance_of::<PyException>(name.py()) => {}
@@ -367,15 +374,11 @@ fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResu
 fn used_submodules<'py>(
     code: &Bound<'py, PyCode>,
     closure: Option<&Bound<'py, PyTuple>>,
-    globals: Option<&Bound<'py, PyDict>>,
+    mut packages: Vec<Bound<'py, PyModule>>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    let mut packages = Vec::new();
-    for value in globals.iter().flat_map(|globals| globals.values()) {
-        packages.extend(submodules::package(value)?);
-    }
-    for cell in closure.into_iter().flatten() {
+    for cell in closure.into_iter().flat_map(|closure| closure.iter_borrowed()) {
         if let Some(value) = contents(&cell)? {
-            packages.extend(submodules::package(value)?);
+            packages.extend(submodules::package(&value)?);
         }
     }
     if packages.is_empty() {

@@ -17,8 +17,8 @@ use crate::address::ByAddress;
 struct Copies {
     /// By their hashes as Python knows them, which are as good as addresses.
     by_hash: ByAddress<Py<PyString>>,
-    /// What was asked for last, and its copy: a function asks for one name several times.
-    last: Option<(Py<PyAny>, Py<PyString>)>,
+    /// What was asked for last and before that, and its copy: a function asks for its two names several times.
+    last: [Option<(Py<PyAny>, Py<PyString>)>; 2],
 }
 
 thread_local! {
@@ -47,8 +47,8 @@ impl Drop for OfThisDump {
 pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let py = name.py();
     let repeated = OF_THIS_DUMP.with_borrow(|copies| {
-        let (last, copy) = copies.as_ref()?.last.as_ref()?;
-        last.is(name).then(|| copy.bind(py).clone())
+        let (_, copy) = copies.as_ref()?.last.iter().flatten().find(|(last, _)| last.is(name))?;
+        Some(copy.bind(py).clone())
     });
     if let Some(copy) = repeated {
         return copy.into_any();
@@ -66,7 +66,8 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
             let copy = copies.by_hash.entry(hash.cast_unsigned()).or_insert_with(|| new().unbind()).bind(py).clone();
             // Another text may have the same hash.
             copy.to_str().is_ok_and(|copy| copy == text).then(|| {
-                let replaced = copies.last.replace((name.clone().unbind(), copy.clone().unbind()));
+                copies.last.swap(0, 1);
+                let replaced = copies.last[0].replace((name.clone().unbind(), copy.clone().unbind()));
                 (copy, replaced)
             })
         });
