@@ -198,7 +198,7 @@ def growth(way, name):
 
 
 def lasting_growth(way, name):
-    """The growth when it has had time to end: where Python makes classes, its own tables grow for some hundred rounds."""
+    """The growth when it has had time to end: where Python makes classes, its own tables grow for a while."""
     for _ in range(PATIENCE):
         found = growth(way, name)
         if any(min(rounds) <= 0 for rounds in found.values()):

@@ -120,6 +120,10 @@ impl Referenced {
         self.frames.push(frame);
     }
 
+    /// The length of a frame's header, where lengths have 32 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "it is nine")]
+    const HEADER: u32 = FRAME_HEADER_SIZE as u32;
+
     /// A frame is closed whose header, at `start`, was taken out: it held some few bytes.
     pub(super) fn closed_without_header(&mut self, start: usize) {
         for place in self.places.iter_mut().rev().take_while(|place| **place & !IS_REFERENCED > start) {
@@ -129,7 +133,7 @@ impl Referenced {
         if self.last_end > start {
             self.last_end -= FRAME_HEADER_SIZE;
             if let Some(last) = self.references.last_mut() {
-                last.distance -= FRAME_HEADER_SIZE as u32;
+                last.distance -= Self::HEADER;
             }
         }
     }
