@@ -6,7 +6,7 @@ use pyo3::types::{PyBytes, PyCode, PyDict, PyList, PyString, PyTuple};
 use python_objects::compat::code::{CONSTANTS, INSTRUCTIONS, LOAD_GLOBAL_SHIFT, NAMES};
 use python_objects::identity;
 
-use crate::address::ByAddress;
+use crate::address::Addresses;
 use crate::runtime::Runtime;
 
 /// The numbers of the opcodes that name a global, in the running interpreter.
@@ -56,7 +56,7 @@ pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound
 struct Names<'py> {
     in_order: Vec<Bound<'py, PyAny>>,
     /// Where there are many.
-    by_address: ByAddress<()>,
+    by_address: Addresses,
 }
 
 impl<'py> Names<'py> {
@@ -68,9 +68,9 @@ impl<'py> Names<'py> {
             self.in_order.iter().any(|known| known.is(name))
         } else {
             if self.by_address.is_empty() {
-                self.by_address.extend(self.in_order.iter().map(|known| (identity::of(known), ())));
+                self.by_address.extend(self.in_order.iter().map(identity::of));
             }
-            self.by_address.insert(identity::of(name), ()).is_some()
+            !self.by_address.insert(identity::of(name))
         };
         if !is_known {
             self.in_order.push(name.clone());
