@@ -69,7 +69,7 @@ pub fn version_of(ty: &Bound<'_, PyType>) -> Option<u32> {
         return None;
     }
     // SAFETY: a type object that is alive, read with the global lock held.
-    let (flags, version) = unsafe { ((*ty.as_type_ptr()).tp_flags, (*ty.as_type_ptr()).tp_version_tag) };
+    let (flags, version) = unsafe { (ffi::PyType_GetFlags(ty.as_type_ptr()), (*ty.as_type_ptr()).tp_version_tag) };
     let valid = !HAVE_FLAG || flags & VALID != 0;
     (valid && version != 0).then_some(version)
 }
