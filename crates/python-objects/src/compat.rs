@@ -10,7 +10,5 @@ pub mod code;
 pub mod errors;
 /// Objects that do not reduce themselves as CPython's do.
 pub mod reduce;
-/// The state of instances.
-pub mod state;
 /// The module `types`.
 pub mod types;

@@ -13,7 +13,6 @@ use super::path::Hop;
 use super::save_reduce::Part;
 use super::strategy::Ordinary;
 use super::trail::full_type_name;
-use python_objects::compat::state::EMPTY_DICT_IS_STATE;
 use python_objects::instance::{self, Slot};
 
 /// NEWOBJ, and the state with BUILD.
@@ -169,8 +168,9 @@ fn state_dict<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>
     Ok(instance::dict_of(obj)?.filter(is_state).map(Bound::into_any))
 }
 
+/// An empty one is none.
 fn is_state(dict: &Bound<'_, PyDict>) -> bool {
-    EMPTY_DICT_IS_STATE || !dict.is_empty()
+    !dict.is_empty()
 }
 
 impl<'py> Engine<'py, '_> {
