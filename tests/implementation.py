@@ -17,6 +17,7 @@ LACKING = {
     "deep tuples": "an extension gets a tuple with all tuples inside it, which takes native stack: a RecursionError",
     "infinity as text": "its unpickler does not read the infinities and NaN that its own pickler writes in protocol 0",
     "a C pickler": "its compiled pickler writes other bytes than CPython's: other batches, other memo entries",
+    "room beside a limit": "it takes and returns memory in large pieces, so that a limit says nothing about a dump",
     "signatures": "its pickle.load and pickle.loads show other parameters than CPython's",
     "live attributes": "object.__reduce_ex__ takes a copy of an object's attributes, which then do not change",
 }

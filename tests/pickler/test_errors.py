@@ -14,7 +14,8 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler
-from implementation import PYPY
+from implementation import PYPY, not_on_pypy
+from travel import run_script
 
 
 def a_generator():
@@ -265,3 +266,33 @@ def test_failed_write_leaves_nothing_in_the_memo():
         pickler.dump(shared)
     pickler.dump(shared)
     assert pickle.loads(file.data) == ["abc"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no limit on memory elsewhere")
+@not_on_pypy("room beside a limit")
+def test_no_memory_left():
+    """A `MemoryError`, whether a large payload finds no room or the last of many small ones, and life goes on."""
+    result = run_script(
+        """
+        import cloudpickle
+        def told(dump):
+            try:
+                dump()
+            except MemoryError:
+                return "MemoryError", len(cloudpickle.dumps(["goes", "on"]))
+            return "none", 0
+        piece, large = b"x" * 60_000, b"y" * 120_000_000
+        many = [piece] * 1
+        many *= 2_000
+        distinct = [piece[:50_000 + i] for i in range(2_000)]
+        report(
+            large=told(lambda: cloudpickle.dumps(large)),
+            many=told(lambda: cloudpickle.dumps(distinct)),
+            shared=told(lambda: cloudpickle.dumps(many)),
+            usable=len(cloudpickle.dumps(large[:100])) > 100,
+        )
+        """,
+        memory=290_000_000,
+    )
+    assert result["large"] == result["many"] == ["MemoryError", len(cloudpickle.dumps(["goes", "on"]))]
+    assert result["shared"] == ["none", 0] and result["usable"]

@@ -1,5 +1,9 @@
 //! A `bytes` object while it is being written.
 
+/// What a [`BytesBuilder`] unwinds with where it has no memory left, without the message of a panic: whoever writes the
+/// object is to catch it, and to raise a `MemoryError`.
+pub struct OutOfMemory;
+
 #[cfg(not(PyPy))]
 mod in_place;
 #[cfg(not(PyPy))]

@@ -3,11 +3,14 @@
 //! There is no recursion. [`Engine::save`] writes an object whole, or returns the [`Frame`] of one that has parts; the
 //! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
+use python_objects::bytes::OutOfMemory;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
@@ -360,7 +363,10 @@ impl<'py, 's> Engine<'py, 's> {
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
         let _names = names::OfThisDump::begin();
-        self.save_whole(obj).map_err(|error| {
+        let saved = panic::catch_unwind(AssertUnwindSafe(|| self.save_whole(obj))).unwrap_or_else(|panic| {
+            if panic.is::<OutOfMemory>() { Err(PyMemoryError::new_err(())) } else { panic::resume_unwind(panic) }
+        });
+        saved.map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
         })

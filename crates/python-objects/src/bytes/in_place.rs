@@ -8,6 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::OutOfMemory;
 use crate::buffer;
 use crate::ndarray::PlainArray;
 
@@ -162,13 +163,12 @@ impl<'py> BytesBuilder<'py> {
         additional <= self.capacity - self.len || self.grow(additional)
     }
 
-    /// Makes room.
-    ///
-    /// # Panics
-    /// For lack of memory.
+    /// Makes room, or unwinds with [`OutOfMemory`].
     #[inline]
     fn reserve(&mut self, additional: usize) {
-        assert!(self.try_reserve(additional), "out of memory");
+        if !self.try_reserve(additional) {
+            give_up();
+        }
     }
 
     /// # Safety
@@ -209,6 +209,11 @@ impl<'py> BytesBuilder<'py> {
         advise_large_pages(self.start, self.capacity);
         true
     }
+}
+
+#[cold]
+fn give_up() -> ! {
+    std::panic::resume_unwind(Box::new(OutOfMemory))
 }
 
 /// Copies `bytes`. Most are short, and for those a call of `memcpy` takes longer than the copy.
