@@ -668,9 +668,13 @@ impl<'py, 's> Engine<'py, 's> {
         if let Ok(name) = value.cast::<PyString>() {
             self.save_global(obj, Some(name))
         } else if let Ok(tuple) = value.cast::<PyTuple>() {
-            Reduction::from_tuple(tuple)
-                .and_then(|reduction| self.save_reduction(reduction, obj))
-                .map_err(|error| trail::annotated_with_object(error, obj))
+            let result = Reduction::from_tuple(tuple).and_then(|reduction| self.save_reduction(reduction, obj));
+            // Where there are frames, they tell it.
+            if self.unwinding.is_empty() {
+                result.map_err(|error| trail::annotated_with_object(error, obj))
+            } else {
+                result
+            }
         } else {
             let found = trail::full_type_name(&value.get_type());
             let message = format!("__reduce__ must return a string or tuple, not {found}");
