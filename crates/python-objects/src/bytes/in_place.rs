@@ -115,8 +115,9 @@ impl<'py> BytesBuilder<'py> {
         // SAFETY: there is room for both.
         unsafe {
             self.append(first);
-            self.append(second);
+            copy(second, self.start.add(self.len));
         }
+        self.len += second.len();
     }
 
     /// Appends the first `len` of the eight bytes of a little-endian word.
@@ -171,12 +172,14 @@ impl<'py> BytesBuilder<'py> {
         }
     }
 
+    /// For what has a length that the compiler knows: it needs no call for the copy.
+    ///
     /// # Safety
     /// There is room for the bytes.
     #[inline]
     unsafe fn append(&mut self, bytes: &[u8]) {
         // SAFETY: by the condition above; nobody else has a reference to what is behind the first `len` bytes.
-        unsafe { copy(bytes, self.start.add(self.len)) };
+        unsafe { self.start.add(self.len).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
         self.len += bytes.len();
     }
 
