@@ -321,6 +321,7 @@ def arrays(numpy):
 
 
 def test_arrays():
+    skip_on_pypy("arrays")
     numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
     for name, array in arrays(numpy).items():
         obj = [

@@ -122,7 +122,8 @@ impl<'py> FunctionParts<'py> {
         };
         Ok(Self {
             code: get(intern!(py, "__code__"))?,
-            globals: get(intern!(py, "__globals__"))?.cast_into()?,
+            // A builtin function, which is of this type on PyPy, has none.
+            globals: get(intern!(py, "__globals__"))?.cast_into().unwrap_or_else(|_| PyDict::new(py)),
             name: get(intern!(py, "__name__"))?,
             qualname: get(intern!(py, "__qualname__"))?,
             module: or_none(function.getattr_opt(intern!(py, "__module__"))?, py),
@@ -130,7 +131,7 @@ impl<'py> FunctionParts<'py> {
             defaults: get(intern!(py, "__defaults__"))?,
             kwdefaults: get(intern!(py, "__kwdefaults__"))?,
             closure: get(intern!(py, "__closure__"))?.cast_into().ok(),
-            attributes: Some(get(intern!(py, "__dict__"))?.cast_into()?),
+            attributes: get(intern!(py, "__dict__"))?.cast_into().ok(),
             annotations: Annotations::Ask,
             type_params,
         })
