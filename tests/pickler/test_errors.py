@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import sys
+import sysconfig
 import threading
 
 import pytest
@@ -269,6 +270,9 @@ def test_failed_write_leaves_nothing_in_the_memo():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="no limit on memory elsewhere")
+@pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="its allocator has mapped memory ahead, beside the limit"
+)
 @not_on_pypy("room beside a limit")
 def test_no_memory_left():
     """A `MemoryError`, whether a large payload finds no room or the last of many small ones, and life goes on."""
