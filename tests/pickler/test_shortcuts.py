@@ -234,6 +234,24 @@ def test_as_pickle_writes_it(name):
     assert memoized == [opcode.name for opcode, _, _ in optimized if opcode.name == "MEMOIZE"]
 
 
+def test_chain_of_slots():
+    """No native stack is used up by instances that have nothing but slots, each in a slot of the other."""
+    chain, kept = None, []
+    for _ in range(50_000):
+        chain = slotted(first=chain)
+        # Taken apart one by one, and not in each other's finalisers.
+        kept.append(chain)
+    data = cloudpickle.dumps(chain)
+    loaded = pickle.loads(data)
+    parts = []
+    while loaded is not None:
+        parts.append(loaded)
+        loaded = loaded.first
+    assert len(parts) == 50_000
+    for part in parts + kept:
+        part.first = None
+
+
 def test_what_was_handed_out_is_the_same_object():
     children, first, second = pickle.loads(cloudpickle.dumps(handed_out_late()))
     assert first[0] is children[0] and second[0] is children[1]
@@ -331,8 +349,9 @@ def test_arrays():
             numpy.arange(3),
             Plain(a=numpy.arange(3)),
         ]
+        for around in (obj, [numpy.arange(2), *obj]):
+            assert cloudpickle.dumps(around) == long_way(around), name
         ours = cloudpickle.dumps(obj)
-        assert ours == long_way(obj), name
         assert pickletools.optimize(ours) == pickletools.optimize(pickle.dumps(obj, protocol=5)), name
         out_of_band, buffers = [], []
         data = cloudpickle.dumps(obj, buffer_callback=buffers.append)

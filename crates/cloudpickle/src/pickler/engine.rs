@@ -43,7 +43,7 @@ use crate::runtime::Runtime;
 
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
 /// reducers call `dumps` again and again.
-const INLINE_LEVELS: usize = 16;
+pub(super) const INLINE_LEVELS: usize = 16;
 
 /// The settings of one dump.
 #[derive(Clone, Copy)]
@@ -88,7 +88,7 @@ pub(super) struct Engine<'py, 's> {
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: Addresses,
     /// How many frames are being resumed on the native stack.
-    inline_levels: usize,
+    pub(super) inline_levels: usize,
     /// The frames that are being moved to the stack of `run`, the innermost first.
     unwinding: Vec<Frame<'py>>,
     pub(super) optimism: Optimism,

@@ -7,7 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::{Engine, INLINE_LEVELS, Saved, Suspendable, save_part};
 use super::optimism::Shared;
 use super::path::Hop;
 use super::save_reduce::Part;
@@ -195,11 +195,16 @@ impl<'py> Engine<'py, '_> {
             return self.save_simple_instance(obj, class, dict, shared).map(Some);
         }
         if dict.is_none()
+            // A chain of such instances would go down the native stack otherwise.
+            && self.inline_levels < INLINE_LEVELS
             && self.starts_over_for_others()
             && let Some(index) = self.memo_get(class.class.as_any())
         {
             self.memo_fetch(index)?;
-            return self.save_instance_of_slots(obj, class, shared).map(Some);
+            self.inline_levels += 1;
+            let result = self.save_instance_of_slots(obj, class, shared);
+            self.inline_levels -= 1;
+            return result.map(Some);
         }
         self.begin_making(obj, shared)?;
         self.enter(InstanceFrame::new(obj, class, shared, Stage::Class)).map(Some)

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -81,17 +82,20 @@ impl<'py> PlainArrays<'py> {
         if candidate.fields().flags & C_CONTIGUOUS == 0 {
             return Ok(None);
         }
-        let Some(item_size) = self.item_size(&candidate.dtype())? else { return Ok(None) };
+        let Some(item_size) = self.item_size(&candidate)? else { return Ok(None) };
         // The lengths are those of an array that exists, none is negative, and the product fits.
         let len = candidate.shape().iter().fold(item_size, |len, dimension| len * dimension.cast_unsigned());
         Ok(Some(PlainArray { array, len }))
     }
 
-    fn item_size(&mut self, dtype: &Bound<'py, PyAny>) -> PyResult<Option<usize>> {
+    fn item_size(&mut self, array: &PlainArray<'_, 'py>) -> PyResult<Option<usize>> {
+        let dtype = &array.dtype();
         if let Some((_, size)) = self.dtypes.iter().find(|(known, _)| known.is(dtype)) {
             return Ok(*size);
         }
-        let size = if dtype.getattr("hasobject")?.is_truthy()? {
+        // Of dates and times numpy gives out no buffer, and reduces them otherwise.
+        let has_buffer = PyUntypedBuffer::get(array.array).is_ok();
+        let size = if !has_buffer || dtype.getattr("hasobject")?.is_truthy()? {
             None
         } else {
             Some(dtype.getattr("itemsize")?.extract()?).filter(|&size| size > 0)
