@@ -8,6 +8,7 @@ import copyreg
 import datetime
 import decimal
 import enum
+import fractions
 import pickle
 import pickletools
 from typing import NamedTuple
@@ -250,6 +251,31 @@ def test_chain_of_slots():
     assert len(parts) == 50_000
     for part in parts + kept:
         part.first = None
+
+
+def test_names_that_instances_share():
+    """The names of attributes are held once for all instances of a class: a count of one proves nothing."""
+
+    def instances():
+        made = [Plain() for _ in range(5)]
+        for number, obj in enumerate(made):
+            obj.__dict__[f"attribute of a long name {len(made)}"] = number
+        return made
+
+    ours = cloudpickle.dumps(instances())
+    assert ours == long_way(instances()) and ours.count(b"attribute of a long name") == 1
+    alone = [obj.__dict__ for obj in instances()]
+    assert cloudpickle.dumps(alone) == long_way(alone)
+
+
+def test_library_whose_reduction_was_replaced(monkeypatch):
+    """What only the list refers to is the same object where a method put into a class of the library hands it out."""
+    top = [[[1]], None]
+    monkeypatch.setattr(fractions.Fraction, "__reduce__", lambda self: (list, ([top[0][0]],)))
+    monkeypatch.setattr(enum.Enum, "__reduce_ex__", lambda self, protocol: (list, ([top[0][0]],)))
+    for top[1] in (fractions.Fraction(1, 2), Level.LOW):
+        loaded = pickle.loads(cloudpickle.dumps(top))
+        assert loaded[1][0] is loaded[0][0]
 
 
 def test_what_was_handed_out_is_the_same_object():

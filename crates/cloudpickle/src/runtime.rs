@@ -225,6 +225,10 @@ pub(crate) struct State {
     pub(crate) bytecode_version: BytecodeVersion,
     /// The code of `__getnewargs__`, which all classes share that `collections.namedtuple` makes.
     pub(crate) getnewargs_of_named_tuples: Py<PyAny>,
+    /// `enum.Enum.__reduce_ex__`, as it was when this package was imported.
+    pub(crate) enum_reduce_ex: Py<PyAny>,
+    /// `enum.Flag.__reduce_ex__`, as it was then.
+    pub(crate) flag_reduce_ex: Py<PyAny>,
     /// The opcodes that name globals.
     pub(crate) global_opcodes: GlobalOpcodes,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
@@ -274,6 +278,8 @@ impl State {
                 .getattr("__getnewargs__")?
                 .getattr("__code__")?
                 .unbind(),
+            enum_reduce_ex: py.import("enum")?.getattr("Enum")?.getattr("__reduce_ex__")?.unbind(),
+            flag_reduce_ex: py.import("enum")?.getattr("Flag")?.getattr("__reduce_ex__")?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
             deep_recursion_error: deep_recursion_error(py)?,
         })

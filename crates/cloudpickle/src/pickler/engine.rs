@@ -501,6 +501,22 @@ impl<'py, 's> Engine<'py, 's> {
         }
     }
 
+    /// Saves a key of a dict. The attributes of all instances of a class may share one reference to a name, so that a key
+    /// that is a string may be met again however few references there are to it.
+    #[inline(always)]
+    pub(super) fn save_key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<Saved> {
+        if self.looks_at_atoms || Kind::of(key) != Kind::Str {
+            return self.save(key);
+        }
+        if self.encoder.len() >= self.attention_above {
+            self.attend()?;
+        }
+        match self.memo.get(key) {
+            Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
+            None => self.save_str(key, Shared::Maybe),
+        }
+    }
+
     /// Ends a frame that is full and hands it to the file; looks for signals.
     #[cold]
     #[inline(never)]

@@ -8,17 +8,10 @@ use python_objects::instance;
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
 
-/// Types that reduce themselves without a look at anything else, by module and name.
-const HARMLESS: &[(&str, &str)] = &[
-    ("builtins", "complex"),
-    ("builtins", "range"),
-    ("datetime", "timedelta"),
-    ("datetime", "timezone"),
-    ("fractions", "Fraction"),
-    ("pathlib", "PosixPath"),
-    ("pathlib", "PurePosixPath"),
-    ("uuid", "UUID"),
-];
+/// Types that reduce themselves without a look at anything else, by module and name. All are made in C: the methods of
+/// others may be replaced.
+const HARMLESS: &[(&str, &str)] =
+    &[("builtins", "complex"), ("builtins", "range"), ("datetime", "timedelta"), ("datetime", "timezone")];
 
 /// Whether instances of `ty` are reduced without calling code of others.
 pub(super) fn reduces_harmlessly(ty: &Bound<'_, PyType>) -> PyResult<bool> {
@@ -30,15 +23,13 @@ pub(super) fn reduces_harmlessly(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     if ty.get_type().is(&runtime.enum_meta) {
         let name = intern!(py, "__reduce_ex__");
         let own = ty.getattr(name)?;
-        return Ok(
-            own.is(runtime.enum_type.bind(py).getattr(name)?) || own.is(runtime.flag_type.bind(py).getattr(name)?)
-        );
+        return Ok(own.is(&runtime.state.enum_reduce_ex) || own.is(&runtime.state.flag_reduce_ex));
     }
     let Ok(module) = ty.module() else { return Ok(false) };
     let name = ty.qualname()?;
     for &(known_module, known_name) in HARMLESS {
         if name == known_name {
-            return Ok(known_module == "builtins" && module == known_module || found_in(ty, known_module)?);
+            return Ok(module == known_module && found_in(ty, known_module)?);
         }
     }
     Ok(false)

@@ -221,7 +221,9 @@ impl<'py> Suspendable<'py> for DictFrame<'py> {
             }
             self.taken += 1;
             self.value = Some(value);
-            save_part!(engine, &key);
+            if engine.save_key(&key)? == Saved::Suspended {
+                return Ok(Saved::Suspended);
+            }
         }
     }
 }
