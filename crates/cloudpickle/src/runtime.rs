@@ -327,6 +327,7 @@ pub(crate) fn load(py: Python<'_>) -> PyResult<()> {
     // pickles at shutdown could be the first, when it is not any more.
     py.detach(|| Python::attach(|_| ()));
     int::learn_layout(py)?;
+    dict::learn_layout(py)?;
     RUNTIME.get_or_try_init(py, || Runtime::look_up(py)).map(|_| ())
 }
 

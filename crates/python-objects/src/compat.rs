@@ -6,6 +6,8 @@ pub mod batches;
 pub mod cell;
 /// Code objects.
 pub mod code;
+/// The memory of dicts.
+pub mod dict_table;
 /// Exceptions.
 pub mod errors;
 /// Objects that do not reduce themselves as CPython's do.

@@ -4,6 +4,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::compat::dict_table;
+
 /// Whether other threads may change a container while no Python code runs in this one: on a build without the global lock.
 pub(crate) const WALKS_COPIES: bool = cfg!(Py_GIL_DISABLED);
 
@@ -85,6 +87,14 @@ pub fn items<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
     Ok(items)
 }
 
+/// Finds out whether the memory of dicts is what it is taken for. To be called once, at import.
+///
+/// # Errors
+/// What making a few dicts raises.
+pub fn learn_layout(py: Python<'_>) -> PyResult<()> {
+    dict_table::learn(py)
+}
+
 #[cold]
 fn changed_size() -> PyErr {
     PyRuntimeError::new_err("dictionary changed size during iteration")
@@ -105,6 +115,7 @@ mod native {
     use pyo3::types::PyDict;
 
     use super::{Item, changed_size};
+    use crate::compat::dict_table::{self, Found};
 
     /// What `PyDict_Next` counts.
     #[derive(Default)]
@@ -115,30 +126,54 @@ mod native {
 
     impl<'py> Place<'py> {
         /// The item of `dict` here, and moves on; an error if the dict has not the size that is expected.
-        #[inline]
+        #[inline(always)]
         pub(super) fn step(
             &mut self,
             dict: &Bound<'py, PyDict>,
             expected_len: Option<usize>,
         ) -> PyResult<Option<Item<'py>>> {
+            if cfg!(Py_GIL_DISABLED) {
+                with_critical_section(dict, || self.step_undisturbed(dict, expected_len))
+            } else {
+                self.step_undisturbed(dict, expected_len)
+            }
+        }
+
+        /// The same while no other thread changes the dict: under its lock, or the global one.
+        #[inline(always)]
+        fn step_undisturbed(
+            &mut self,
+            dict: &Bound<'py, PyDict>,
+            expected_len: Option<usize>,
+        ) -> PyResult<Option<Item<'py>>> {
             let py = dict.py();
-            let position = &mut self.position;
-            with_critical_section(dict, || {
-                if expected_len.is_some_and(|len| len != dict.len()) {
-                    return Err(changed_size());
-                }
-                let mut key = std::ptr::null_mut();
-                let mut value = std::ptr::null_mut();
-                // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against
-                // the dict's present table, so a position from before a change is harmless.
-                let found = unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
-                if found == 0 {
-                    return Ok(None);
-                }
-                // SAFETY: on success both are borrowed references to live objects; they become owned before anything can
-                // run that changes the dict (the critical section is still held).
-                Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
-            })
+            if expected_len.is_some_and(|len| len != dict.len()) {
+                return Err(changed_size());
+            }
+            // SAFETY: `dict` is a live dict. The position is checked against the dict's present table, so one from before a
+            // change is harmless.
+            let (key, value) = match unsafe { dict_table::next(dict.as_ptr(), &mut self.position) } {
+                Found::Item(item) => item,
+                Found::End => return Ok(None),
+                Found::Unknown => match self.step_by_call(dict) {
+                    Some(item) => item,
+                    None => return Ok(None),
+                },
+            };
+            // SAFETY: both are borrowed references to live objects; they become owned before anything can run that changes
+            // the dict.
+            Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
+        }
+
+        #[inline(never)]
+        fn step_by_call(&mut self, dict: &Bound<'py, PyDict>) -> Option<(*mut ffi::PyObject, *mut ffi::PyObject)> {
+            let mut key = std::ptr::null_mut();
+            let mut value = std::ptr::null_mut();
+            // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against the
+            // dict's present table, so a position from before a change is harmless.
+            let found =
+                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut self.position, &raw mut key, &raw mut value) };
+            (found != 0).then_some((key, value))
         }
     }
 }

@@ -17,6 +17,13 @@ pub fn as_i64(number: &Bound<'_, PyInt>) -> Option<i64> {
     }
 }
 
+/// The value of `number` if it has at most one digit, which most ints have, and if that can be read without a call.
+#[inline]
+#[must_use]
+pub fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i64> {
+    digits::of_one_digit(number)
+}
+
 fn as_i64_by_call(number: &Bound<'_, PyInt>) -> Option<i64> {
     let mut overflow = 0;
     // SAFETY: `number` is a live `int` (the type of the reference says so) and `overflow` is a local out-parameter. For

@@ -34,10 +34,12 @@ impl<'py> ListCursor<'py> {
         self.index
     }
 
-    /// Whether the item that was given last is the last one at this moment.
+    /// How many items there are still to come, as it is at this moment. `undisturbed` as in [`next`](Self::next).
+    #[inline]
     #[must_use]
-    pub fn is_at_end(&self, list: &Bound<'py, PyList>) -> bool {
-        self.index >= self.copy.as_ref().unwrap_or(list).len()
+    pub fn left(&self, list: &Bound<'py, PyList>, undisturbed: bool) -> usize {
+        let list = if WALKS_COPIES && undisturbed { self.copy.as_ref().unwrap_or(list) } else { list };
+        list.len().saturating_sub(self.index)
     }
 
     /// The next item, or `None` where the list ends at this moment. `undisturbed` says that no Python code has run since

@@ -474,36 +474,43 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     /// Saves `obj`, or begins to. The order of decisions is the C pickler's.
-    ///
-    /// Inlined into the loops of the containers, as far as atoms go.
-    #[inline(always)]
+    #[inline]
     pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
-        if self.encoder.len() >= self.attention_above {
-            self.attend()?;
-        }
-        if self.looks_at_atoms {
-            return self.save_looked_at(obj);
+        if self.save_at_once(obj) { Ok(Saved::Done) } else { self.save_any(obj) }
+    }
+
+    /// Saves most atoms, if nothing is to be done before, and says whether it did. If not, nothing was written.
+    ///
+    /// Inlined into the loops of the containers. A result with an error in it would be copied about there for each item:
+    /// a third of all instructions for json-like data.
+    #[inline(always)]
+    pub(super) fn save_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        if self.encoder.len() >= self.attention_above || self.looks_at_atoms {
+            return false;
         }
         match Kind::of(obj) {
             Kind::Str => {
                 let shared = self.optimism.is_shared(obj);
-                if shared == Shared::Maybe
-                    && let Some(index) = self.memo.get(obj)
-                {
-                    self.memo_fetch(index)?;
-                    return Ok(Saved::Done);
-                }
-                self.save_str(obj, shared)
+                self.save_str_at_once(obj, shared)
             }
-            Kind::Int => self.save_int(obj),
-            Kind::Float => self.save_float(obj),
-            kind => self.save_of_kind(obj, kind),
+            Kind::Int => self.save_int_at_once(obj),
+            Kind::Float => self.save_float_at_once(obj),
+            _ => false,
         }
     }
 
-    /// Saves a key of a dict. The attributes of all instances of a class may share one reference to a name, so that a key
-    /// that is a string may be met again however few references there are to it.
+    /// The same for a key of a dict. The attributes of all instances of a class may share one reference to a name, so that
+    /// a key that is a string may be met again however few references there are to it.
     #[inline(always)]
+    pub(super) fn save_key_at_once(&mut self, key: &Bound<'py, PyAny>) -> bool {
+        if self.encoder.len() >= self.attention_above || self.looks_at_atoms || Kind::of(key) != Kind::Str {
+            return false;
+        }
+        self.save_str_at_once(key, Shared::Maybe)
+    }
+
+    /// Saves a key of a dict, or begins to.
+    #[inline(never)]
     pub(super) fn save_key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.looks_at_atoms || Kind::of(key) != Kind::Str {
             return self.save(key);
@@ -515,6 +522,18 @@ impl<'py, 's> Engine<'py, 's> {
             Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
             None => self.save_str(key, Shared::Maybe),
         }
+    }
+
+    /// Saves `obj`, or begins to, whatever it is.
+    #[inline(never)]
+    pub(super) fn save_any(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
+        if self.encoder.len() >= self.attention_above {
+            self.attend()?;
+        }
+        if self.looks_at_atoms {
+            return self.save_looked_at(obj);
+        }
+        self.save_of_kind(obj, Kind::of(obj))
     }
 
     /// Ends a frame that is full and hands it to the file; looks for signals.
@@ -557,6 +576,7 @@ impl<'py, 's> Engine<'py, 's> {
         self.save_of_kind(obj, kind)
     }
 
+    #[inline(always)]
     fn save_of_kind(&mut self, obj: &Bound<'py, PyAny>, kind: Kind) -> PyResult<Saved> {
         // Atoms are not in the memo.
         match kind {

@@ -18,7 +18,45 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
+    /// Saves an `int` of one digit, unless it is to be text.
     #[inline(always)]
+    pub(super) fn save_int_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        match obj.cast::<PyInt>().map(int::of_one_digit) {
+            Ok(Some(value)) => self.encoder.try_int(value),
+            _ => false,
+        }
+    }
+
+    /// Saves a `float`, unless it is to be text.
+    #[inline(always)]
+    pub(super) fn save_float_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        match obj.cast::<PyFloat>() {
+            Ok(number) if self.settings.binary => {
+                self.encoder.float(number.value());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Saves a short `str` of ASCII, from protocol 4 on, or refers to it.
+    #[inline(always)]
+    pub(super) fn save_str_at_once(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> bool {
+        if shared == Shared::Maybe
+            && let Some(index) = self.memo.get(obj)
+        {
+            return self.encoder.refer(index);
+        }
+        let Ok(string) = obj.cast::<PyString>() else { return false };
+        let Some(ascii) = text::ascii(string) else { return false };
+        let is_written = self.encoder.try_short_unicode(ascii);
+        if is_written && shared == Shared::Maybe && !self.settings.fast {
+            self.memo.put(obj);
+            self.encoder.memoize_uncounted();
+        }
+        is_written
+    }
+
     pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         let number = obj.cast::<PyInt>()?;
         match int::as_i64(number) {
@@ -40,7 +78,6 @@ impl<'py> Engine<'py, '_> {
         }
     }
 
-    #[inline(always)]
     pub(super) fn save_float(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         if self.settings.binary {
             self.encoder.float(obj.cast::<PyFloat>()?.value());
@@ -50,7 +87,6 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
-    #[inline(always)]
     pub(super) fn save_str(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         if let Some(ascii) = text::ascii(obj.cast::<PyString>()?)
             && self.encoder.try_short_unicode(ascii)

@@ -85,7 +85,9 @@ impl<'py> Suspendable<'py> for TupleFrame<'py> {
         while self.index < len {
             let item = self.tuple.get_item(self.index)?;
             self.index += 1;
-            save_part!(engine, &item);
+            if !engine.save_at_once(&item) {
+                save_part!(engine, &item);
+            }
         }
         engine.finish_tuple(&self.tuple, self.shared)?;
         Ok(Saved::Done)
@@ -103,6 +105,26 @@ impl<'py> TupleFrame<'py> {
 }
 
 impl<'py> ListFrame<'py> {
+    /// Saves most items of long lists: from a batch of `count` items to a full one, or to the end of the list.
+    #[inline]
+    fn fill(&mut self, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
+        let mut result = Ok(Saved::Done);
+        while count < BATCH_SIZE
+            && let Some(item) = self.cursor.next(&self.list, engine.calls == self.calls)
+        {
+            count += 1;
+            if engine.save_at_once(&item) {
+                continue;
+            }
+            result = engine.save_any(&item);
+            if !matches!(result, Ok(Saved::Done)) {
+                break;
+            }
+        }
+        self.batch = Batch::Open(count);
+        result
+    }
+
     pub(super) fn hop(&self) -> Hop<'py> {
         Hop::Index(self.cursor.taken().saturating_sub(1))
     }
@@ -117,46 +139,72 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
         Some(self.list.as_any())
     }
 
+    #[inline]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
-            if let Batch::Open(count) = &mut self.batch {
-                // Most items of long lists.
-                while *count < BATCH_SIZE
-                    && let Some(item) = self.cursor.next(&self.list, engine.calls == self.calls)
-                {
-                    *count += 1;
-                    save_part!(engine, &item);
-                }
-            }
-            if let Batch::Open(BATCH_SIZE) = self.batch {
-                engine.encoder.op(Opcode::Appends);
-                self.batch = Batch::Closed;
-            }
-            let item = self.cursor.next(&self.list, engine.calls == self.calls);
             match &mut self.batch {
+                Batch::Open(count) => {
+                    let count = *count;
+                    if self.fill(engine, count)? == Saved::Suspended {
+                        return Ok(Saved::Suspended);
+                    }
+                    engine.encoder.op(Opcode::Appends);
+                    if !matches!(self.batch, Batch::Open(BATCH_SIZE)) {
+                        return Ok(Saved::Done);
+                    }
+                    self.batch = Batch::Closed;
+                }
+                batch @ Batch::Closed => match self.cursor.left(&self.list, engine.calls == self.calls) {
+                    0 => return Ok(Saved::Done),
+                    1 if REST_IS_SHORT => *batch = Batch::Single { pending: false },
+                    _ => {
+                        engine.encoder.op(Opcode::Mark);
+                        *batch = Batch::Open(0);
+                    }
+                },
                 Batch::Single { pending } => {
+                    let item = self.cursor.next(&self.list, engine.calls == self.calls);
                     if std::mem::replace(pending, item.is_some()) {
                         engine.encoder.op(Opcode::Append);
                     }
+                    let Some(item) = item else { return Ok(Saved::Done) };
+                    save_part!(engine, &item);
                 }
-                Batch::Open(_) if item.is_none() => engine.encoder.op(Opcode::Appends),
-                Batch::Closed if item.is_none() => {}
-                batch @ Batch::Closed if REST_IS_SHORT && self.cursor.is_at_end(&self.list) => {
-                    *batch = Batch::Single { pending: true };
-                }
-                batch @ Batch::Closed => {
-                    engine.encoder.op(Opcode::Mark);
-                    *batch = Batch::Open(1);
-                }
-                Batch::Open(count) => *count += 1,
             }
-            let Some(item) = item else { return Ok(Saved::Done) };
-            save_part!(engine, &item);
         }
     }
 }
 
 impl<'py> DictFrame<'py> {
+    /// Saves items from a batch of `count` to a full one, or to the end of the dict.
+    #[inline]
+    fn fill(&mut self, engine: &mut Engine<'py, '_>, count: usize) -> PyResult<Saved> {
+        let mut left = BATCH_SIZE - count;
+        let mut result = Ok(Saved::Done);
+        while left > 0
+            && let Some((key, value)) = self.cursor.next(&self.dict, engine.calls == self.calls)?
+        {
+            left -= 1;
+            if !engine.save_key_at_once(&key) {
+                result = engine.save_key(&key);
+                if !matches!(result, Ok(Saved::Done)) {
+                    self.value = Some(value);
+                    break;
+                }
+            }
+            if engine.save_at_once(&value) {
+                continue;
+            }
+            result = engine.save_any(&value);
+            if !matches!(result, Ok(Saved::Done)) {
+                break;
+            }
+        }
+        self.taken += BATCH_SIZE - count - left;
+        self.batch = Batch::Open(BATCH_SIZE - left);
+        result
+    }
+
     pub(super) fn hop(&self) -> Option<Hop<'py>> {
         let key = self.key()?;
         Some(if self.value.is_some() { Hop::Key(key) } else { Hop::Value(key, Some(self.dict.clone())) })
@@ -200,29 +248,28 @@ impl<'py> Suspendable<'py> for DictFrame<'py> {
                     engine.encoder.op(Opcode::Mark);
                     self.batch = Batch::Open(0);
                 }
-                // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
-                Batch::Open(BATCH_SIZE) => {
-                    engine.encoder.op(Opcode::SetItems);
-                    self.batch = Batch::Closed;
-                    continue;
-                }
                 _ => {}
             }
-            let Some((key, value)) = self.cursor.next(&self.dict, engine.calls == self.calls)? else {
-                if let Batch::Open(_) = self.batch {
-                    engine.encoder.op(Opcode::SetItems);
+            if let Batch::Open(count) = self.batch {
+                if self.fill(engine, count)? == Saved::Suspended {
+                    return Ok(Saved::Suspended);
                 }
-                return Ok(Saved::Done);
-            };
-            match &mut self.batch {
-                Batch::Single { pending } => *pending = true,
-                Batch::Open(count) => *count += 1,
-                Batch::Closed => unreachable!("opened above"),
-            }
-            self.taken += 1;
-            self.value = Some(value);
-            if engine.save_key(&key)? == Saved::Suspended {
-                return Ok(Saved::Suspended);
+                engine.encoder.op(Opcode::SetItems);
+                // Like `_pickle` before 3.15, a full batch is followed by another, even an empty one.
+                if !matches!(self.batch, Batch::Open(BATCH_SIZE)) {
+                    return Ok(Saved::Done);
+                }
+                self.batch = Batch::Closed;
+            } else {
+                let Some((key, value)) = self.cursor.next(&self.dict, engine.calls == self.calls)? else {
+                    return Ok(Saved::Done);
+                };
+                self.batch = Batch::Single { pending: true };
+                self.taken += 1;
+                self.value = Some(value);
+                if engine.save_key(&key)? == Saved::Suspended {
+                    return Ok(Saved::Suspended);
+                }
             }
         }
     }

@@ -237,21 +237,36 @@ impl<B: Buffer> Encoder<B> {
         if !self.binary {
             self.int_as_text(value);
         } else if let Ok(value) = i32::try_from(value) {
-            self.framing.enter(&mut self.buffer);
-            // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
-            let (opcode, len) = match value {
-                0..=0xff => (Opcode::BinInt1, 2),
-                0x100..=0xffff => (Opcode::BinInt2, 3),
-                _ => (Opcode::BinInt, 5),
-            };
-            let bytes = u64::from(opcode.byte()) | u64::from(value.cast_unsigned()) << 8;
-            self.buffer.extend_from_word(bytes, len);
+            self.short_int(value);
         } else if self.protocol.has_long_bytes() {
             let len = argument::significant_bytes(value);
             self.write_with_data(&argument::uint1(Opcode::Long1, len), &value.to_le_bytes()[..usize::from(len)]);
         } else {
             self.int_as_text(value);
         }
+    }
+
+    /// An `int` of at most 32 bits, where ints are binary. For others it writes nothing and returns false.
+    #[inline]
+    pub fn try_int(&mut self, value: i64) -> bool {
+        let Ok(value) = i32::try_from(value) else { return false };
+        if self.binary {
+            self.short_int(value);
+        }
+        self.binary
+    }
+
+    #[inline]
+    fn short_int(&mut self, value: i32) {
+        self.framing.enter(&mut self.buffer);
+        // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
+        let (opcode, len) = match value {
+            0..=0xff => (Opcode::BinInt1, 2),
+            0x100..=0xffff => (Opcode::BinInt2, 3),
+            _ => (Opcode::BinInt, 5),
+        };
+        let bytes = u64::from(opcode.byte()) | u64::from(value.cast_unsigned()) << 8;
+        self.buffer.extend_from_word(bytes, len);
     }
 
     #[cold]
@@ -429,14 +444,21 @@ impl<B: Buffer> Encoder<B> {
     /// counts along.
     #[inline]
     pub fn memoize(&mut self, index: usize) -> Result<()> {
-        if let Some(referenced) = &mut self.referenced {
-            referenced.note(self.buffer.len());
-            Ok(())
-        } else if self.protocol.has_memoize() {
-            self.op(Opcode::Memoize);
+        if self.protocol.has_memoize() {
+            self.memoize_uncounted();
             Ok(())
         } else {
             self.memo_index(index, Opcode::Put, Opcode::BinPut, Opcode::LongBinPut)
+        }
+    }
+
+    /// The same from protocol 4 on, where the reader counts along: `MEMOIZE`, now or at the end of the pickle.
+    #[inline]
+    pub fn memoize_uncounted(&mut self) {
+        if let Some(referenced) = &mut self.referenced {
+            referenced.note(self.buffer.len());
+        } else {
+            self.op(Opcode::Memoize);
         }
     }
 

@@ -1,0 +1,235 @@
+//! Where a dict has its items in memory. `PyDict_Next` finds an item in some 50 instructions, and the everyday dict is
+//! mostly written in fewer.
+//!
+//! Known for CPython 3.11 to 3.13 with the global lock, for dicts all of whose keys are strings: tables of keys and
+//! values, and those of instances, whose keys stand in a table that all instances of a class share.
+
+/// What [`next`] found.
+#[cfg_attr(
+    not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")),
+    allow(dead_code)
+)]
+pub(crate) enum Found<T> {
+    /// An item.
+    Item(T),
+    /// There are no more.
+    End,
+    /// It is to be looked for with `PyDict_Next`.
+    Unknown,
+}
+
+#[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
+pub(crate) use known::{learn, next};
+#[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
+#[cfg_attr(PyPy, allow(unused_imports))]
+pub(crate) use unknown::{learn, next};
+
+#[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
+mod known {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::types::PyDict;
+
+    use super::Found;
+
+    /// Whether the layout is what it is taken for here.
+    static KNOWN: AtomicBool = AtomicBool::new(false);
+
+    /// `PyDictObject`.
+    #[repr(C)]
+    struct Dict {
+        base: ffi::PyObject,
+        used: isize,
+        version: u64,
+        keys: *const Keys,
+        /// Null if the values stand beside the keys.
+        values: *const u8,
+    }
+
+    /// `PyDictKeysObject`, up to its indices; behind those, whose size is in `log2_index_bytes`, there are the entries.
+    #[repr(C)]
+    struct Keys {
+        references: isize,
+        log2_size: u8,
+        log2_index_bytes: u8,
+        kind: u8,
+        version: u32,
+        usable: isize,
+        entries: isize,
+    }
+
+    /// `DICT_KEYS_GENERAL`: entries have hashes, for keys of any type.
+    const GENERAL: u8 = 0;
+
+    /// An entry of a table whose keys are all strings.
+    #[repr(C)]
+    struct Entry {
+        key: *mut ffi::PyObject,
+        value: *mut ffi::PyObject,
+    }
+
+    /// The item at `position`, as borrowed references, with the position moved behind it.
+    ///
+    /// # Safety
+    /// `dict` is a live dict that nobody changes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn next(
+        dict: *mut ffi::PyObject,
+        position: &mut isize,
+    ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
+        if !KNOWN.load(Ordering::Relaxed) {
+            return Found::Unknown;
+        }
+        // SAFETY: by the condition above and the layout, which `learn` tried out. The position is compared with the bounds
+        // of what the dict has at this moment.
+        unsafe {
+            let dict = dict.cast::<Dict>();
+            let keys = (*dict).keys;
+            if (*keys).kind == GENERAL {
+                return Found::Unknown;
+            }
+            let entries = keys.add(1).byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
+            let values = (*dict).values;
+            if !values.is_null() {
+                if *position < 0 || *position >= (*dict).used {
+                    return Found::End;
+                }
+                let index = shared::index_of(values, *position);
+                *position += 1;
+                return Found::Item(((*entries.add(index)).key, *shared::values(values).add(index)));
+            }
+            while *position >= 0 && *position < (*keys).entries {
+                let Entry { key, value } = *entries.offset(*position);
+                *position += 1;
+                if !value.is_null() {
+                    return Found::Item((key, value));
+                }
+            }
+            Found::End
+        }
+    }
+
+    /// The values of a dict that shares its keys: `PyDictValues`.
+    #[cfg(not(Py_3_13))]
+    mod shared {
+        use pyo3::ffi;
+
+        /// The index of the item that was put in as number `position`. These numbers stand in front of the values, the
+        /// first one last, behind two sizes.
+        ///
+        /// # Safety
+        /// There are values, and as many items.
+        #[inline]
+        pub(super) unsafe fn index_of(values: *const u8, position: isize) -> usize {
+            // SAFETY: by the condition above.
+            usize::from(unsafe { *values.offset(-3 - position) })
+        }
+
+        /// The values, by index.
+        #[inline]
+        pub(super) fn values(values: *const u8) -> *const *mut ffi::PyObject {
+            values.cast()
+        }
+    }
+
+    /// The values of a dict that shares its keys: `PyDictValues`.
+    #[cfg(Py_3_13)]
+    mod shared {
+        use pyo3::ffi;
+
+        /// The index of the item that was put in as number `position`. These numbers stand behind all values; how many
+        /// there is room for is in the first byte.
+        ///
+        /// # Safety
+        /// There are values, and as many items.
+        #[inline]
+        pub(super) unsafe fn index_of(values: *const u8, position: isize) -> usize {
+            // SAFETY: by the condition above.
+            unsafe {
+                let room = usize::from(*values);
+                usize::from(*self::values(values).add(room).cast::<u8>().offset(position))
+            }
+        }
+
+        /// The values, by index. They stand behind four sizes of a byte, and the rest of a word.
+        #[inline]
+        pub(super) fn values(values: *const u8) -> *const *mut ffi::PyObject {
+            // SAFETY: the sizes are there.
+            unsafe { values.add(size_of::<usize>()).cast() }
+        }
+    }
+
+    /// Tries the layout out: dicts of both kinds, with items taken out and put in again, must have the items that
+    /// `PyDict_Next` says they have.
+    ///
+    /// # Errors
+    /// What making the dicts raises.
+    pub(crate) fn learn(py: Python<'_>) -> PyResult<()> {
+        let globals = PyDict::new(py);
+        py.run(
+            c"
+class Sample: pass
+def attributes(names):
+    sample = Sample()
+    for name in names: setattr(sample, name, [name])
+    return sample.__dict__
+samples = [attributes('abc'), attributes('cab'), attributes('bc'), {}, {'x': 1}]
+samples.append({name: [name] for name in 'abcdefghijklmnopqrstuvwxyz'})
+del samples[0]['a'], samples[5]['b'], samples[5]['z']
+samples[5]['b'] = 2
+",
+            Some(&globals),
+            None,
+        )?;
+        let samples = globals.get_item("samples")?.expect("it was just set");
+        KNOWN.store(true, Ordering::Relaxed);
+        for sample in samples.try_iter()? {
+            let is_known = is_as_expected(sample?.cast::<PyDict>()?);
+            KNOWN.fetch_and(is_known, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn is_as_expected(dict: &Bound<'_, PyDict>) -> bool {
+        let (mut position, mut expected_position) = (0, 0);
+        loop {
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: a live dict, which nobody changes: nothing runs meanwhile. The out-parameters are locals.
+            let (found, expected) = unsafe {
+                let found = next(dict.as_ptr(), &mut position);
+                (found, ffi::PyDict_Next(dict.as_ptr(), &raw mut expected_position, &raw mut key, &raw mut value))
+            };
+            match found {
+                Found::End => return expected == 0,
+                Found::Item(item) if expected != 0 && item == (key, value) && position == expected_position => {}
+                Found::Item(_) | Found::Unknown => return false,
+            }
+        }
+    }
+}
+
+#[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
+mod unknown {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    use super::Found;
+
+    /// Nothing: the layout is not known here.
+    #[inline]
+    #[cfg_attr(PyPy, allow(dead_code))]
+    pub(crate) unsafe fn next(
+        _dict: *mut ffi::PyObject,
+        _position: &mut isize,
+    ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
+        Found::Unknown
+    }
+
+    /// Nothing to try out.
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere there are errors")]
+    pub(crate) fn learn(_py: Python<'_>) -> PyResult<()> {
+        Ok(())
+    }
+}
