@@ -46,7 +46,9 @@ pub(super) struct Optimism {
     care: usize,
     /// The addresses of the shared objects that go into the memo only after their parts, and whose parts are being
     /// written. Met again among their own parts, they would be written again, and their parts with them.
-    in_the_making: Vec<usize>,
+    in_the_making: [usize; MOST_IN_THE_MAKING],
+    /// How many of those there are.
+    making: usize,
 }
 
 /// Two references: the container's and the one that the engine holds.
@@ -63,7 +65,8 @@ impl Optimism {
             passed_over: false,
             start_over: false,
             care: 0,
-            in_the_making: Vec::new(),
+            in_the_making: [0; MOST_IN_THE_MAKING],
+            making: 0,
         }
     }
 
@@ -146,10 +149,12 @@ impl<'py> Engine<'py, '_> {
         let optimism = &mut self.optimism;
         if optimism.optimistic && shared == Shared::Maybe {
             let address = identity::of(obj);
-            if optimism.in_the_making.contains(&address) || optimism.in_the_making.len() >= MOST_IN_THE_MAKING {
+            let making = optimism.making;
+            if making == MOST_IN_THE_MAKING || optimism.in_the_making[..making].contains(&address) {
                 return Err(optimism.start_over());
             }
-            optimism.in_the_making.push(address);
+            optimism.in_the_making[making] = address;
+            optimism.making = making + 1;
         }
         Ok(())
     }
@@ -167,7 +172,7 @@ impl<'py> Engine<'py, '_> {
     #[inline]
     pub(super) fn memo_put_made(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
         if self.optimism.optimistic && shared == Shared::Maybe {
-            self.optimism.in_the_making.pop();
+            self.optimism.making -= 1;
         }
         self.memo_put_if(obj, shared)
     }
