@@ -47,20 +47,14 @@ impl Kind {
         // One comparison chain, the types of everyday data first.
         if ty == PyString::type_object_raw(py) {
             Kind::Str
-        } else if ty == PyInt::type_object_raw(py) {
-            Kind::Int
-        } else if ty == PyFloat::type_object_raw(py) {
-            Kind::Float
-        } else if obj.is_none() {
-            Kind::None
+        } else if let Some(atom) = Kind::of_atom(obj) {
+            atom
         } else if ty == PyTuple::type_object_raw(py) {
             Kind::Tuple
         } else if ty == PyDict::type_object_raw(py) {
             Kind::Dict
         } else if ty == PyList::type_object_raw(py) {
             Kind::List
-        } else if ty == PyBool::type_object_raw(py) {
-            Kind::Bool
         } else if ty == PyBytes::type_object_raw(py) {
             Kind::Bytes
         } else if ty == PySet::type_object_raw(py) {
@@ -71,6 +65,25 @@ impl Kind {
             Kind::ByteArray
         } else {
             Kind::Other
+        }
+    }
+
+    /// The kind of an object that is written whenever it is met: of `None`, a `bool`, `int` or `float`.
+    #[inline]
+    #[must_use]
+    pub fn of_atom(obj: &Bound<'_, PyAny>) -> Option<Kind> {
+        let py = obj.py();
+        let ty = obj.get_type_ptr();
+        if ty == PyInt::type_object_raw(py) {
+            Some(Kind::Int)
+        } else if ty == PyFloat::type_object_raw(py) {
+            Some(Kind::Float)
+        } else if obj.is_none() {
+            Some(Kind::None)
+        } else if ty == PyBool::type_object_raw(py) {
+            Some(Kind::Bool)
+        } else {
+            None
         }
     }
 }

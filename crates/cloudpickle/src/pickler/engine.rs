@@ -533,7 +533,7 @@ impl<'py, 's> Engine<'py, 's> {
         if self.looks_at_atoms {
             return self.save_looked_at(obj);
         }
-        self.save_of_kind(obj, Kind::of(obj))
+        self.save_as_it_is(obj)
     }
 
     /// Ends a frame that is full and hands it to the file; looks for signals.
@@ -565,28 +565,27 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// Saves `obj` without asking `persistent_id`.
     pub(super) fn save_object(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
-        let kind = Kind::of(obj);
-        if kind == Kind::Str && self.is_deterministic() {
+        if self.is_deterministic() && Kind::of(obj) == Kind::Str {
             let first = self.canonical_string(obj)?;
             return match self.memo.get(&first) {
                 Some(index) => self.memo_fetch(index).map(|()| Saved::Done),
                 None => self.save_str(&first, Shared::Maybe),
             };
         }
-        self.save_of_kind(obj, kind)
+        self.save_as_it_is(obj)
     }
 
     #[inline(always)]
-    fn save_of_kind(&mut self, obj: &Bound<'py, PyAny>, kind: Kind) -> PyResult<Saved> {
+    fn save_as_it_is(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
         // Atoms are not in the memo.
-        match kind {
-            Kind::None => {
+        match Kind::of_atom(obj) {
+            Some(Kind::None) => {
                 self.encoder.none();
                 return Ok(Saved::Done);
             }
-            Kind::Bool => return self.save_bool(obj),
-            Kind::Int => return self.save_int(obj),
-            Kind::Float => return self.save_float(obj),
+            Some(Kind::Bool) => return self.save_bool(obj),
+            Some(Kind::Int) => return self.save_int(obj),
+            Some(Kind::Float) => return self.save_float(obj),
             _ => {}
         }
         let shared = self.optimism.is_shared(obj);
@@ -596,7 +595,7 @@ impl<'py, 's> Engine<'py, 's> {
             self.memo_fetch(index)?;
             return Ok(Saved::Done);
         }
-        match kind {
+        match Kind::of(obj) {
             Kind::Str => self.save_str(obj, shared),
             Kind::Bytes => self.save_bytes(obj, shared),
             Kind::Tuple => self.save_tuple(obj, shared),

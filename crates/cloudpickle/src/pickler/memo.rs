@@ -13,6 +13,8 @@ use python_objects::identity::{self, IS_ADDRESS};
 pub(crate) struct Memo {
     /// Open addressing; its length is a power of two, and at most two thirds of it are in use.
     table: Vec<Entry>,
+    /// How many bits an index of the table has.
+    bits: u32,
     objects: Vec<Py<PyAny>>,
 }
 
@@ -41,10 +43,13 @@ fn emptied(mut objects: Vec<Py<PyAny>>) -> Vec<Py<PyAny>> {
     objects
 }
 
-/// Objects allocated one after the other land in neighbouring entries, which is kind to the cache.
+/// Objects allocated one after the other land in neighbouring entries, which is kind to the cache. Those that are so far
+/// apart that the table is too short for them land in the gaps: allocators give small objects of a size addresses that
+/// differ in some bits only.
 #[inline]
-fn first_probe(address: usize) -> usize {
-    (address >> 4) ^ (address >> 20)
+fn first_probe(address: usize, bits: u32) -> usize {
+    let granule = address >> 4;
+    granule ^ (granule >> bits)
 }
 
 /// Where to look after a collision, and in what steps. Without this mixing, linear probing collapses on objects allocated
@@ -56,7 +61,7 @@ fn second_probe(address: usize) -> usize {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { table: Vec::new(), objects: Vec::new() }
+        Self { table: Vec::new(), bits: 0, objects: Vec::new() }
     }
 
     /// Forgets everything, and keeps the table at hand if it is not large: the next small pickle would spend more time on
@@ -133,7 +138,7 @@ impl Memo {
     #[inline]
     fn find(&self, address: usize) -> usize {
         let mask = self.table.len() - 1;
-        let mut at = first_probe(address) & mask;
+        let mut at = first_probe(address, self.bits) & mask;
         let found = self.table[at].address;
         if found == address || found == 0 {
             return at;
@@ -164,6 +169,7 @@ impl Memo {
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
         self.objects.reserve(if self.table.is_empty() { SMALLEST_TABLE / 2 } else { 0 });
         let entries = std::mem::replace(&mut self.table, vec![FREE; len]);
+        self.bits = len.trailing_zeros();
         for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
@@ -237,6 +243,10 @@ impl Memo {
 
     /// A memo with the same contents.
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { table: self.table.clone(), objects: self.objects.iter().map(|object| object.clone_ref(py)).collect() }
+        Self {
+            table: self.table.clone(),
+            bits: self.bits,
+            objects: self.objects.iter().map(|object| object.clone_ref(py)).collect(),
+        }
     }
 }

@@ -116,9 +116,12 @@ impl<'py> ListFrame<'py> {
             if engine.save_at_once(&item) {
                 continue;
             }
-            result = engine.save_any(&item);
-            if !matches!(result, Ok(Saved::Done)) {
-                break;
+            match engine.save_any(&item) {
+                Ok(Saved::Done) => {}
+                not_done => {
+                    result = not_done;
+                    break;
+                }
             }
         }
         self.batch = Batch::Open(count);
@@ -186,18 +189,24 @@ impl<'py> DictFrame<'py> {
         {
             left -= 1;
             if !engine.save_key_at_once(&key) {
-                result = engine.save_key(&key);
-                if !matches!(result, Ok(Saved::Done)) {
-                    self.value = Some(value);
-                    break;
+                match engine.save_key(&key) {
+                    Ok(Saved::Done) => {}
+                    not_done => {
+                        self.value = Some(value);
+                        result = not_done;
+                        break;
+                    }
                 }
             }
             if engine.save_at_once(&value) {
                 continue;
             }
-            result = engine.save_any(&value);
-            if !matches!(result, Ok(Saved::Done)) {
-                break;
+            match engine.save_any(&value) {
+                Ok(Saved::Done) => {}
+                not_done => {
+                    result = not_done;
+                    break;
+                }
             }
         }
         self.taken += BATCH_SIZE - count - left;

@@ -27,47 +27,9 @@ pub(super) struct Referenced {
     places: Vec<usize>,
     /// Whether anything is to be memoized.
     any: bool,
-    /// The references, in the order of the stream.
-    references: Vec<Reference>,
-    /// Where the last one ends.
-    last_end: usize,
+    references: References,
     /// The frames that are closed, from their headers to their ends.
     frames: Vec<Range<usize>>,
-}
-
-/// A reference to an object. Eight bytes: data may have as many references as objects.
-#[derive(Clone, Copy, Debug)]
-struct Reference {
-    /// How far behind the end of the one before it ends.
-    distance: u32,
-    /// The number of the object among all that might be referred to, or [`NO_TARGET`].
-    target: u32,
-}
-
-/// Stands for no reference, but for a part of the way to the next one.
-const NO_TARGET: u32 = u32::MAX;
-
-/// What makes the pickle longer in the end.
-enum Insertion {
-    /// A MEMOIZE at this position.
-    Memoize(usize),
-    /// A reference that ends at this position gets a number of four bytes.
-    LongReference(usize, u32),
-}
-
-impl Insertion {
-    fn position(&self) -> usize {
-        match *self {
-            Self::Memoize(position) | Self::LongReference(position, _) => position,
-        }
-    }
-
-    fn growth(&self) -> usize {
-        match self {
-            Self::Memoize(_) => 1,
-            Self::LongReference(..) => LONG - SHORT,
-        }
-    }
 }
 
 impl Referenced {
@@ -87,25 +49,7 @@ impl Referenced {
         if self.places[target as usize] & IS_REFERENCED == 0 {
             self.keep(target as usize);
         }
-        let distance = end - self.last_end;
-        self.last_end = end;
-        match u32::try_from(distance) {
-            Ok(distance) => self.references.push(Reference { distance, target }),
-            Err(_) => self.refer_from_afar(distance, target),
-        }
-    }
-
-    #[cold]
-    fn refer_from_afar(&mut self, mut distance: usize, target: u32) {
-        const STEP: u32 = u32::MAX;
-        let rest = loop {
-            match u32::try_from(distance) {
-                Ok(rest) => break rest,
-                Err(_) => distance -= STEP as usize,
-            }
-            self.references.push(Reference { distance: STEP, target: NO_TARGET });
-        };
-        self.references.push(Reference { distance: rest, target });
+        self.references.push(end, target);
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -120,21 +64,16 @@ impl Referenced {
         self.frames.push(frame);
     }
 
-    /// The length of a frame's header, where lengths have 32 bits.
-    #[expect(clippy::cast_possible_truncation, reason = "it is nine")]
-    const HEADER: u32 = FRAME_HEADER_SIZE as u32;
-
     /// A frame is closed whose header, at `start`, was taken out: it held some few bytes.
     pub(super) fn closed_without_header(&mut self, start: usize) {
         for place in self.places.iter_mut().rev().take_while(|place| **place & !IS_REFERENCED > start) {
             *place -= FRAME_HEADER_SIZE;
         }
         // There was room for a single reference.
-        if self.last_end > start {
-            self.last_end -= FRAME_HEADER_SIZE;
-            if let Some(last) = self.references.last_mut() {
-                last.distance -= Self::HEADER;
-            }
+        if self.references.last_end > start
+            && let Some((end, target)) = self.references.pop()
+        {
+            self.references.push(end - FRAME_HEADER_SIZE, target);
         }
     }
 
@@ -142,14 +81,11 @@ impl Referenced {
     pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
             let memoized = self.number();
-            let long_references = self.write_short_references(buffer.as_mut_slice());
-            let insertions = in_order(memoized, long_references);
-            self.write_frame_lengths(buffer.as_mut_slice(), &insertions);
-            insert(buffer, &insertions);
+            let longer = self.references.write_numbers(&self.places, buffer.as_mut_slice());
+            self.insert(buffer, &memoized, longer);
         }
         self.places.clear();
         self.references.clear();
-        self.last_end = 0;
         self.frames.clear();
     }
 
@@ -165,82 +101,210 @@ impl Referenced {
         memoized
     }
 
-    /// Gives the references to the first 256 objects their numbers. The others are returned: by position, with number.
-    fn write_short_references(&self, buffer: &mut [u8]) -> Vec<(usize, u32)> {
-        let mut long = Vec::new();
-        let mut end = 0;
-        for &Reference { distance, target } in &self.references {
-            end += distance as usize;
-            if target == NO_TARGET {
+    /// Puts a MEMOIZE at each of the places, and gives their numbers to the references that have no room for them, of which
+    /// there are `longer`. From the last one to the first: each byte moves once.
+    fn insert(&mut self, buffer: &mut impl Buffer, memoized: &[usize], longer: usize) {
+        let end = buffer.len();
+        buffer.append_zeros(memoized.len() + longer * (LONG - SHORT));
+        let bytes = buffer.as_mut_slice();
+        let mut move_up = MoveUp { from: end, to: bytes.len(), bytes };
+        let mut frames = LengthsOfFrames { frames: &self.frames, growth: 0 };
+        let mut memoized = memoized.iter().copied().rev().peekable();
+        let mut left = longer;
+        while left > 0
+            && let Some((end, number)) = self.references.pop()
+        {
+            if number <= u32::from(u8::MAX) {
                 continue;
             }
-            let number = self.places[target as usize];
-            if let Ok(number) = u8::try_from(number) {
-                buffer[end - 1] = number;
+            // What was just referred to can be memoized, not the reverse.
+            while let Some(place) = memoized.next_if(|place| *place >= end) {
+                frames.will_grow(place, 1, move_up.bytes);
+                move_up.insert(place, 0, [Opcode::Memoize.byte()]);
+            }
+            left -= 1;
+            frames.will_grow(end, LONG - SHORT, move_up.bytes);
+            move_up.insert(end, SHORT, argument::uint4(Opcode::LongBinGet, number));
+        }
+        for place in memoized {
+            frames.will_grow(place, 1, move_up.bytes);
+            move_up.insert(place, 0, [Opcode::Memoize.byte()]);
+        }
+        frames.finish(move_up.bytes);
+        debug_assert_eq!(move_up.from, move_up.to, "all insertions together are the growth");
+    }
+}
+
+/// The references, in the order of the stream. Four bytes for most of them: data may have as many references as objects.
+#[derive(Debug, Default)]
+struct References {
+    /// For each: how far behind the end of the one before it ends, below its target; or, where that is too much for one
+    /// word, four between two of [`WIDE`].
+    words: Vec<u32>,
+    /// Where the last one ends.
+    last_end: usize,
+}
+
+/// How many bits of a word are a distance.
+const DISTANCE_BITS: u32 = 8;
+/// The greatest distance in a word. None is 0.
+const FARTHEST: usize = (1 << DISTANCE_BITS) - 1;
+/// A word that is no reference, for it has no distance.
+const WIDE: u32 = 0;
+
+impl References {
+    #[inline]
+    fn push(&mut self, end: usize, target: u32) {
+        let distance = end - self.last_end;
+        if distance <= FARTHEST && target >> (u32::BITS - DISTANCE_BITS) == 0 {
+            self.last_end = end;
+            #[expect(clippy::cast_possible_truncation, reason = "it has eight bits")]
+            self.words.push(target << DISTANCE_BITS | distance as u32);
+        } else {
+            self.push_wide(end, target);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of a number")]
+    fn push_wide(&mut self, end: usize, target: u32) {
+        let distance = (end - self.last_end) as u64;
+        self.last_end = end;
+        self.words.extend([WIDE, distance as u32, (distance >> u32::BITS) as u32, target, WIDE]);
+    }
+
+    /// Takes the last one out: where it ends, and its target.
+    #[inline]
+    fn pop(&mut self) -> Option<(usize, u32)> {
+        let word = self.words.pop()?;
+        let end = self.last_end;
+        if word == WIDE {
+            return self.pop_wide(end);
+        }
+        self.last_end = end - (word as usize & FARTHEST);
+        Some((end, word >> DISTANCE_BITS))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pop_wide(&mut self, end: usize) -> Option<(usize, u32)> {
+        let (target, high, low) = (self.words.pop()?, self.words.pop()?, self.words.pop()?);
+        self.words.pop();
+        self.last_end = end - distance(low, high);
+        Some((end, target))
+    }
+
+    /// Gives the references to the first 256 objects their numbers. All have the number for their target from here on. How
+    /// many are not written yet is returned.
+    fn write_numbers(&mut self, numbers: &[usize], buffer: &mut [u8]) -> usize {
+        let mut longer = 0;
+        let mut end = 0;
+        let mut words = self.words.iter_mut();
+        while let Some(word) = words.next() {
+            let number;
+            if *word == WIDE {
+                let (Some(low), Some(high), Some(target)) = (words.next(), words.next(), words.next()) else { break };
+                words.next();
+                end += distance(*low, *high);
+                number = numbers[*target as usize];
+                *target = u32::try_from(number).expect(FEWER);
             } else {
-                let number = u32::try_from(number).expect("fewer numbers than targets, which have 32 bits");
-                long.push((end, number));
+                end += *word as usize & FARTHEST;
+                number = numbers[(*word >> DISTANCE_BITS) as usize];
+                *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & FARTHEST as u32;
             }
+            // Without a branch, which nobody could predict. Those that are longer are written once more.
+            buffer[end - 1] = number as u8;
+            longer += usize::from(number > usize::from(u8::MAX));
         }
-        long
+        longer
     }
 
-    /// Corrects the lengths of the frames that will be longer. What is inserted at the end of a frame belongs to it.
-    fn write_frame_lengths(&self, buffer: &mut [u8], insertions: &[Insertion]) {
-        let mut insertions = insertions.iter().peekable();
-        let mut growth_until = |position: usize| {
-            let mut growth = 0;
-            while let Some(insertion) = insertions.next_if(|insertion| insertion.position() <= position) {
-                growth += insertion.growth();
-            }
-            growth
-        };
-        for frame in &self.frames {
-            growth_until(frame.start);
-            let growth = growth_until(frame.end);
-            let payload = frame.start + FRAME_HEADER_SIZE;
-            let length = frame.end - payload + growth;
-            buffer[frame.start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, length as u64));
-        }
+    fn clear(&mut self) {
+        self.words.clear();
+        self.last_end = 0;
     }
 }
 
-/// The insertions in the order of the stream. What was just referred to can be memoized, not the reverse.
-fn in_order(memoized: Vec<usize>, long_references: Vec<(usize, u32)>) -> Vec<Insertion> {
-    let mut insertions = Vec::with_capacity(memoized.len() + long_references.len());
-    let mut long_references = long_references.into_iter().peekable();
-    for place in memoized {
-        while let Some((end, number)) = long_references.next_if(|(end, _)| *end <= place) {
-            insertions.push(Insertion::LongReference(end, number));
-        }
-        insertions.push(Insertion::Memoize(place));
-    }
-    insertions.extend(long_references.map(|(end, number)| Insertion::LongReference(end, number)));
-    insertions
+/// Why a number fits where its target did.
+const FEWER: &str = "there are no more numbers than targets";
+
+/// A distance from its halves.
+fn distance(low: u32, high: u32) -> usize {
+    // It was a `usize` when it was cut.
+    (u64::from(low) | u64::from(high) << u32::BITS) as usize
 }
 
-/// Makes room for the insertions, from the last one to the first: each byte moves once.
-fn insert(buffer: &mut impl Buffer, insertions: &[Insertion]) {
-    let mut from = buffer.len();
-    buffer.append_zeros(insertions.iter().map(Insertion::growth).sum());
-    let mut to = buffer.len();
-    let buffer = buffer.as_mut_slice();
-    for insertion in insertions.iter().rev() {
-        let at = insertion.position();
-        to -= from - at;
-        buffer.copy_within(at..from, to);
-        from = at;
-        match *insertion {
-            Insertion::Memoize(_) => {
-                to -= 1;
-                buffer[to] = Opcode::Memoize.byte();
+/// A buffer whose bytes move towards its end, the last ones first.
+struct MoveUp<'a> {
+    bytes: &'a mut [u8],
+    /// What was before this offset is to be moved.
+    from: usize,
+    /// To before this one.
+    to: usize,
+}
+
+impl MoveUp<'_> {
+    /// Moves what is behind `at`, and puts `inserted` there, in place of the last `replaced` bytes before.
+    #[inline]
+    fn insert<const N: usize>(&mut self, at: usize, replaced: usize, inserted: [u8; N]) {
+        /// Fewer bytes than these are moved one by one: a call takes longer.
+        const FEW: usize = 8;
+
+        let len = self.from - at;
+        let to = self.to - len;
+        if len < FEW {
+            for offset in (0..len).rev() {
+                self.bytes[to + offset] = self.bytes[at + offset];
             }
-            Insertion::LongReference(_, number) => {
-                from -= SHORT;
-                to -= LONG;
-                buffer[to..to + LONG].copy_from_slice(&argument::uint4(Opcode::LongBinGet, number));
+        } else {
+            self.bytes.copy_within(at..self.from, to);
+        }
+        self.from = at - replaced;
+        self.to = to - N;
+        self.bytes[self.to..to].copy_from_slice(&inserted);
+    }
+}
+
+/// Corrects the lengths of the frames that will be longer, from the last one to the first, before they are moved.
+struct LengthsOfFrames<'a> {
+    /// Those that are not behind what was inserted last.
+    frames: &'a [Range<usize>],
+    /// How much longer the last of these will be.
+    growth: usize,
+}
+
+impl LengthsOfFrames<'_> {
+    /// There will be so many bytes more at this offset. At the end of a frame they belong to it.
+    #[inline]
+    fn will_grow(&mut self, at: usize, growth: usize, bytes: &mut [u8]) {
+        while let Some(last) = self.frames.last() {
+            if at > last.start {
+                if at <= last.end {
+                    self.growth += growth;
+                }
+                break;
             }
+            self.finish_last(bytes);
         }
     }
-    debug_assert_eq!(from, to, "all insertions together are the growth");
+
+    #[cold]
+    #[inline(never)]
+    fn finish_last(&mut self, bytes: &mut [u8]) {
+        let Some((last, others)) = self.frames.split_last() else { return };
+        self.frames = others;
+        let growth = std::mem::take(&mut self.growth);
+        let payload = last.start + FRAME_HEADER_SIZE;
+        let length = last.end - payload + growth;
+        bytes[last.start..payload].copy_from_slice(&argument::uint8(Opcode::Frame, length as u64));
+    }
+
+    /// There is nothing more to be inserted.
+    fn finish(&mut self, bytes: &mut [u8]) {
+        if self.growth > 0 {
+            self.finish_last(bytes);
+        }
+    }
 }
