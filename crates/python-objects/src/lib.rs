@@ -8,6 +8,7 @@
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
 //! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
+//! - [`lending`]: a value that one changes, and lends for others to read.
 //! - [`identity`]: what `is` compares, as a number.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
@@ -27,6 +28,7 @@ pub mod instance;
 pub mod int;
 pub mod interpreter;
 pub mod kind;
+pub mod lending;
 pub mod list;
 pub mod ndarray;
 pub mod reference_count;

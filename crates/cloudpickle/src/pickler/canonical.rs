@@ -135,10 +135,11 @@ impl<'py> Engine<'py, '_> {
         // Buffers stay in: what is beside a pickle does not count.
         let hooks = Hooks { buffer_callback: None, ..self.hooks.clone() };
         let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
-        let mut engine = Engine::new(self.py, settings, Output::Memory, hooks, &mut memo, self.lender, &base_globals);
+        let mut engine = Engine::new(self.py, settings, Output::Memory, hooks, (&mut memo).into(), &base_globals);
         engine.canonical.in_order_of.clone_from(&self.canonical.in_order_of);
         engine.canonical.ordered = std::mem::take(&mut self.canonical.ordered);
-        let result = engine.dump(obj);
+        // The hooks called meanwhile are the pickler's, which has written no more than until here.
+        let result = self.memo.lend(|| engine.dump(obj));
         self.canonical.ordered = std::mem::take(&mut engine.canonical.ordered);
         result.map(|()| engine.encoder.written().to_vec())
     }

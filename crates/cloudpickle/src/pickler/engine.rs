@@ -14,12 +14,12 @@ use python_objects::bytes::OutOfMemory;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
+use python_objects::lending::InUse;
 
 use super::canonical::Canonical;
 use super::endless::{EndlessGuard, Level};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
-use super::memo_of_pickler::MemoOfPickler;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
 use super::path::Hop;
@@ -67,9 +67,8 @@ pub(super) struct Engine<'py, 's> {
     pub(super) encoder: Encoder<Written<'py>>,
     pub(super) output: Output<'py>,
     pub(super) hooks: Hooks<'py>,
-    pub(super) memo: &'s mut Memo,
-    /// Where the memo comes from, if from a pickler: its hooks may look at it.
-    pub(super) lender: Option<&'s MemoOfPickler>,
+    /// Hooks may look at it, if it is a pickler's.
+    pub(super) memo: InUse<'s, Memo>,
     pub(super) base_globals: &'s BaseGlobals,
     /// Whether the pickle says already on which Python its code runs.
     pub(super) version_is_told: bool,
@@ -299,8 +298,7 @@ impl<'py, 's> Engine<'py, 's> {
         settings: Settings,
         output: Output<'py>,
         hooks: Hooks<'py>,
-        memo: &'s mut Memo,
-        lender: Option<&'s MemoOfPickler>,
+        memo: InUse<'s, Memo>,
         base_globals: &'s BaseGlobals,
     ) -> Self {
         let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
@@ -316,7 +314,6 @@ impl<'py, 's> Engine<'py, 's> {
             output,
             hooks,
             memo,
-            lender,
             base_globals,
             version_is_told: false,
             canonical: Canonical::default(),
@@ -345,7 +342,7 @@ impl<'py, 's> Engine<'py, 's> {
         memo: &'s mut Memo,
         base_globals: &'s BaseGlobals,
     ) -> Self {
-        let mut engine = Self::new(py, settings, output, hooks, memo, None, base_globals);
+        let mut engine = Self::new(py, settings, output, hooks, memo.into(), base_globals);
         engine.probe = Probe::Attempt;
         engine
     }
@@ -646,7 +643,7 @@ impl<'py, 's> Engine<'py, 's> {
                 }
             }
             Some(method) => {
-                let value = call_hook(&method, obj, self.lender, self.memo)?;
+                let value = self.memo.lend(|| method.call1((obj,)))?;
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
                 }
@@ -721,7 +718,7 @@ impl<'py, 's> Engine<'py, 's> {
     fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         self.before_code_of_others()?;
         let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
-        let id = call_hook(hook, obj, self.lender, self.memo)?;
+        let id = self.memo.lend(|| hook.call1((obj,)))?;
         if id.is_none() {
             return Ok(None);
         }
@@ -783,19 +780,6 @@ impl<'py, 's> Engine<'py, 's> {
                 self.runtime.pickling_error(self.py, error.to_string())
             }
         }
-    }
-}
-
-/// Calls a hook of a pickler, which may look at the pickler's memo.
-fn call_hook<'py>(
-    hook: &Bound<'py, PyAny>,
-    obj: &Bound<'py, PyAny>,
-    lender: Option<&MemoOfPickler>,
-    memo: &mut Memo,
-) -> PyResult<Bound<'py, PyAny>> {
-    match lender {
-        Some(lender) => lender.lend(obj.py(), memo, || hook.call1((obj,))),
-        None => hook.call1((obj,)),
     }
 }
 

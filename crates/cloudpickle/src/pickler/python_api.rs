@@ -107,7 +107,7 @@ fn to_bytes_with<'py>(
     let py = obj.py();
     let base_globals = BaseGlobals::default();
     let hooks = Hooks::plain(buffer_callback.clone());
-    let mut engine = Engine::new(py, settings, Output::Memory, hooks, memo, None, &base_globals);
+    let mut engine = Engine::new(py, settings, Output::Memory, hooks, memo.into(), &base_globals);
     engine.encoder.memoize_what_is_referenced();
     match pass {
         // Where the memo's entries are written at once, they would depend on the counts of references.
@@ -143,7 +143,7 @@ pub(crate) fn dump<'py>(
     let write = write_of(file)?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
-    Engine::new(py, settings, Output::File(write), hooks, &mut memo, None, &base_globals).dump(obj)
+    Engine::new(py, settings, Output::File(write), hooks, (&mut memo).into(), &base_globals).dump(obj)
 }
 
 /// What a pickle is written with.
@@ -167,7 +167,7 @@ pub(crate) fn fingerprint(obj: &Bound<'_, PyAny>) -> PyResult<String> {
     let settings = Settings { protocol, fix_imports: true, binary: true, fast: false, ids: Ids::LeftOut };
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
     let _by_value = OfThisDump::set(Vec::new());
-    let mut engine = Engine::new(py, settings, Output::Memory, Hooks::plain(None), &mut memo, None, &base_globals);
+    let mut engine = Engine::new(py, settings, Output::Memory, Hooks::plain(None), (&mut memo).into(), &base_globals);
     engine.dump(obj)?;
     sha256(py, engine.encoder.written())
 }
@@ -243,9 +243,9 @@ impl PicklerCore {
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());
-        let mut in_use = self.memo.take(py)?;
+        let memo = self.memo.take()?;
         let _by_value = OfThisDump::set(self.by_value.clone());
-        Engine::new(py, settings, output, hooks, &mut in_use.memo, Some(&self.memo), &self.base_globals).dump(obj)
+        Engine::new(py, settings, output, hooks, memo, &self.base_globals).dump(obj)
     }
 
     /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
@@ -258,8 +258,8 @@ impl PicklerCore {
     }
 
     /// Forgets which objects were written.
-    fn clear_memo(&self, py: Python<'_>) -> PyResult<()> {
-        let objects = self.memo.take(py)?.memo.take_objects();
+    fn clear_memo(&self) -> PyResult<()> {
+        let objects = self.memo.take()?.take_objects();
         drop(objects);
         Ok(())
     }
@@ -281,7 +281,7 @@ impl PicklerCore {
             let message = format!("'memo' attribute must be a PicklerMemoProxy object or dict, not {found}");
             return Err(PyTypeError::new_err(message));
         };
-        let replaced = std::mem::replace(&mut self.memo.take(py)?.memo, memo);
+        let replaced = std::mem::replace(&mut *self.memo.take()?, memo);
         drop(replaced);
         Ok(())
     }
@@ -295,7 +295,7 @@ impl PicklerCore {
 
     fn __clear__(&self, py: Python<'_>) {
         self.base_globals.clear(py);
-        self.memo.clear(py);
+        self.memo.clear();
     }
 }
 
@@ -313,8 +313,8 @@ impl PicklerMemoProxy {
     }
 
     /// Remove all items from memo.
-    fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        self.core.get().clear_memo(py)
+    fn clear(&self) -> PyResult<()> {
+        self.core.get().clear_memo()
     }
 
     /// Copy the memo to a new object.

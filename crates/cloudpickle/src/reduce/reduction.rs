@@ -38,7 +38,10 @@ impl<'py> Reduction<'py> {
         if !(2..=6).contains(&tuple.len()) {
             return Err(refused("tuple returned by __reduce__ must contain 2 through 6 elements".into()));
         }
-        let item = |index| tuple.get_item(index).ok().filter(|item| !item.is_none());
+        // Asked for what is not there, the tuple makes an exception.
+        let item = |index| {
+            if index < tuple.len() { tuple.get_item(index).ok().filter(|item| !item.is_none()) } else { None }
+        };
         let callable = tuple.get_item(0)?;
         if !callable.is_callable() {
             let found = type_name(&callable.get_type());
