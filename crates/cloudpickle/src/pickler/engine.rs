@@ -77,6 +77,8 @@ pub(super) struct Engine<'py, 's> {
     pub(super) probe: Probe,
     /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
     attention_above: usize,
+    /// Up to this length of the buffer, nothing is to be done before an atom is written.
+    at_once_below: usize,
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
@@ -319,6 +321,7 @@ impl<'py, 's> Engine<'py, 's> {
             canonical: Canonical::default(),
             probe: Probe::default(),
             attention_above: 0,
+            at_once_below: 0,
             looks_at_atoms,
             calls: CallsOfPython(0),
             made_of_code,
@@ -434,12 +437,15 @@ impl<'py, 's> Engine<'py, 's> {
         } else {
             Ok(Saved::Suspended)
         };
-        match result {
-            Ok(Saved::Done) if self.settings.fast => self.left(frame.object()),
-            Ok(Saved::Done) => {}
-            // After an error, the frames are the way to it.
-            Ok(Saved::Suspended) | Err(_) => self.unwinding.push(frame.into()),
+        if matches!(result, Ok(Saved::Done)) {
+            if self.settings.fast {
+                self.left(frame.object());
+            }
+            // Said anew, so that the result, which has room for an exception, is not copied.
+            return Ok(Saved::Done);
         }
+        // After an error, the frames are the way to it.
+        self.unwinding.push(frame.into());
         result
     }
 
@@ -482,7 +488,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// a third of all instructions for json-like data.
     #[inline(always)]
     pub(super) fn save_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        if self.encoder.len() >= self.attention_above || self.looks_at_atoms {
+        if self.encoder.len() >= self.at_once_below {
             return false;
         }
         match Kind::of(obj) {
@@ -500,7 +506,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// a key that is a string may be met again however few references there are to it.
     #[inline(always)]
     pub(super) fn save_key_at_once(&mut self, key: &Bound<'py, PyAny>) -> bool {
-        if self.encoder.len() >= self.attention_above || self.looks_at_atoms || Kind::of(key) != Kind::Str {
+        if self.encoder.len() >= self.at_once_below || Kind::of(key) != Kind::Str {
             return false;
         }
         self.save_str_at_once(key, Shared::Maybe)
@@ -548,6 +554,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// To be called when the buffer was emptied.
     pub(super) fn watch_buffer(&mut self) {
         self.attention_above = self.encoder.next_boundary();
+        self.at_once_below = if self.looks_at_atoms { 0 } else { self.attention_above };
     }
 
     #[inline(never)]

@@ -92,10 +92,19 @@ impl Memo {
     /// The index of `obj`, if the pickle holds it.
     #[inline]
     pub(crate) fn get(&self, obj: &Bound<'_, PyAny>) -> Option<usize> {
-        if self.table.is_empty() {
-            return None;
+        let address = identity::of(obj);
+        // There is none in a table without entries.
+        let entry = self.table.get(first_probe(address, self.bits) & self.table.len().wrapping_sub(1))?;
+        if entry.address == address {
+            return Some(entry.index);
         }
-        let entry = self.table[self.find(identity::of(obj))];
+        if entry.address == 0 { None } else { self.get_further(address) }
+    }
+
+    /// After a collision.
+    #[inline(never)]
+    fn get_further(&self, address: usize) -> Option<usize> {
+        let entry = self.table[self.find(address)];
         (entry.address != 0).then_some(entry.index)
     }
 

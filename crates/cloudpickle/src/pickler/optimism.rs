@@ -10,6 +10,8 @@
 //! Handlers of signals, finalisers that the garbage collector runs and `__getattr__` of modules are code of others too, but
 //! have no business with what is being pickled: they are not reckoned with.
 
+use std::num::NonZeroUsize;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use python_objects::identity;
@@ -46,9 +48,43 @@ pub(super) struct Optimism {
     care: usize,
     /// The addresses of the shared objects that go into the memo only after their parts, and whose parts are being
     /// written. Met again among their own parts, they would be written again, and their parts with them.
-    in_the_making: [usize; MOST_IN_THE_MAKING],
-    /// How many of those there are.
-    making: usize,
+    in_the_making: InTheMaking,
+}
+
+/// Addresses, of which there is mostly none or one: that one needs no allocation.
+#[derive(Default)]
+struct InTheMaking {
+    innermost: Option<NonZeroUsize>,
+    outer: Vec<NonZeroUsize>,
+}
+
+impl InTheMaking {
+    /// Adds an address, unless it is there already or there are too many; says whether it did.
+    #[inline]
+    fn push(&mut self, address: usize) -> bool {
+        let address = NonZeroUsize::new(address);
+        let outer = match self.innermost {
+            None => return self.put(address),
+            Some(outer) => outer,
+        };
+        let is_known = self.innermost == address || address.is_some_and(|address| self.outer.contains(&address));
+        if is_known || self.outer.len() + 1 == MOST_IN_THE_MAKING {
+            return false;
+        }
+        self.outer.push(outer);
+        self.put(address)
+    }
+
+    #[inline]
+    fn put(&mut self, address: Option<NonZeroUsize>) -> bool {
+        self.innermost = address;
+        true
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.innermost = self.outer.pop();
+    }
 }
 
 /// Two references: the container's and the one that the engine holds.
@@ -65,8 +101,7 @@ impl Optimism {
             passed_over: false,
             start_over: false,
             care: 0,
-            in_the_making: [0; MOST_IN_THE_MAKING],
-            making: 0,
+            in_the_making: InTheMaking::default(),
         }
     }
 
@@ -148,13 +183,9 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn begin_making(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
         let optimism = &mut self.optimism;
         if optimism.optimistic && shared == Shared::Maybe {
-            let address = identity::of(obj);
-            let making = optimism.making;
-            if making == MOST_IN_THE_MAKING || optimism.in_the_making[..making].contains(&address) {
+            if !optimism.in_the_making.push(identity::of(obj)) {
                 return Err(optimism.start_over());
             }
-            optimism.in_the_making[making] = address;
-            optimism.making = making + 1;
         }
         Ok(())
     }
@@ -172,7 +203,7 @@ impl<'py> Engine<'py, '_> {
     #[inline]
     pub(super) fn memo_put_made(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
         if self.optimism.optimistic && shared == Shared::Maybe {
-            self.optimism.making -= 1;
+            self.optimism.in_the_making.pop();
         }
         self.memo_put_if(obj, shared)
     }

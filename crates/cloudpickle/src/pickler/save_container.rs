@@ -80,6 +80,7 @@ impl<'py> Suspendable<'py> for TupleFrame<'py> {
         Some(self.tuple.as_any())
     }
 
+    #[inline(always)]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         let len = self.tuple.len();
         while self.index < len {
@@ -106,7 +107,7 @@ impl<'py> TupleFrame<'py> {
 
 impl<'py> ListFrame<'py> {
     /// Saves most items of long lists: from a batch of `count` items to a full one, or to the end of the list.
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
         let mut result = Ok(Saved::Done);
         while count < BATCH_SIZE
@@ -142,7 +143,7 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
         Some(self.list.as_any())
     }
 
-    #[inline]
+    #[inline(always)]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
             match &mut self.batch {
@@ -180,7 +181,7 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
 
 impl<'py> DictFrame<'py> {
     /// Saves items from a batch of `count` to a full one, or to the end of the dict.
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, engine: &mut Engine<'py, '_>, count: usize) -> PyResult<Saved> {
         let mut left = BATCH_SIZE - count;
         let mut result = Ok(Saved::Done);
@@ -239,6 +240,7 @@ impl<'py> Suspendable<'py> for DictFrame<'py> {
         Some(self.dict.as_any())
     }
 
+    #[inline(always)]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         loop {
             if let Some(value) = self.value.take() {

@@ -346,7 +346,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// A `str` of at most 255 bytes, from protocol 4 on: `SHORT_BINUNICODE`. For others it writes nothing and returns false.
-    #[inline]
+    #[inline(always)]
     pub fn try_short_unicode(&mut self, utf8: &[u8]) -> bool {
         let Ok(len) = u8::try_from(utf8.len()) else { return false };
         if !self.has_short_unicode {
@@ -480,7 +480,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// The same as [`get`](Self::get), where that is settled at the end of the pickle. Elsewhere, and if the index is too
     /// large, it writes nothing and returns false.
-    #[inline]
+    #[inline(always)]
     pub fn refer(&mut self, index: usize) -> bool {
         let Some(referenced) = &mut self.referenced else { return false };
         // The greatest number stands for no object.

@@ -44,7 +44,7 @@ impl Referenced {
     }
 
     /// The two bytes before this offset are a reference to the object that was noted as number `target`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn refer(&mut self, end: usize, target: u32) {
         if self.places[target as usize] & IS_REFERENCED == 0 {
             self.keep(target as usize);
@@ -153,7 +153,7 @@ const FARTHEST: usize = (1 << DISTANCE_BITS) - 1;
 const WIDE: u32 = 0;
 
 impl References {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, end: usize, target: u32) {
         let distance = end - self.last_end;
         if distance <= FARTHEST && target >> (u32::BITS - DISTANCE_BITS) == 0 {
