@@ -4,6 +4,7 @@
 //! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::vec;
 
 use pickle_format::{Encoder, FormatError, Opcode, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
@@ -91,7 +92,7 @@ pub(super) struct Engine<'py, 's> {
     /// How many frames are being resumed on the native stack.
     pub(super) inline_levels: usize,
     /// The frames that are being moved to the stack of `run`, the innermost first.
-    unwinding: Vec<Frame<'py>>,
+    unwinding: Vec<Option<Frame<'py>>>,
     pub(super) optimism: Optimism,
     pub(super) strategies: Strategies<'py>,
     /// Whether the buffer is handed to the file though there are no frames.
@@ -395,27 +396,46 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// The loop: resumes the innermost suspended frame until there is none.
     fn run(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
-        // The outermost frame first.
-        let mut suspended: Vec<Frame<'py>> = Vec::new();
-        let mut result = self.save(obj);
+        // Those that were moved here together, of which the innermost comes first. The innermost of all are the last. Each
+        // stays where it is until it is done: large as a frame is, to move it takes longer than the rest.
+        let mut suspended: Vec<Vec<Option<Frame<'py>>>> = Vec::new();
+        // How many of the last ones are known to be done.
+        let mut done = 0;
+        let mut failed = self.save(obj).err();
         loop {
-            suspended.extend(self.unwinding.drain(..).rev());
-            match result {
-                Err(error) if self.optimism.must_start_over() || suspended.is_empty() => return Err(error),
-                Err(error) => {
-                    let error = trail::with_notes(self.py, error, &suspended);
-                    return Err(trail::with_path(self.py, self.explained(error), &suspended));
+            if !self.unwinding.is_empty() {
+                suspended.push(std::mem::take(&mut self.unwinding));
+                done = 0;
+            }
+            if let Some(error) = failed {
+                if self.optimism.must_start_over() || suspended.is_empty() {
+                    return Err(error);
                 }
-                Ok(_) => {
-                    let Some(innermost) = suspended.last_mut() else { return Ok(()) };
-                    result = innermost.resume(self);
-                    if let Ok(Saved::Done) = result
-                        && let Some(done) = suspended.pop()
-                        && self.settings.fast
-                    {
-                        self.left(done.object());
+                let outermost_first: Vec<_> =
+                    suspended.into_iter().flat_map(|frames| frames.into_iter().rev().flatten()).collect();
+                let error = trail::with_notes(self.py, error, &outermost_first);
+                return Err(trail::with_path(self.py, self.explained(error), &outermost_first));
+            }
+            let Some(frames) = suspended.last_mut() else { return Ok(()) };
+            let Some(innermost) = frames.get_mut(done) else {
+                suspended.pop();
+                done = 0;
+                continue;
+            };
+            let Some(frame) = innermost else {
+                done += 1;
+                continue;
+            };
+            match frame.resume(self) {
+                Ok(Saved::Suspended) => {}
+                Ok(Saved::Done) => {
+                    if self.settings.fast {
+                        self.left(frame.object());
                     }
+                    *innermost = None;
+                    done += 1;
                 }
+                Err(error) => failed = Some(error),
             }
         }
     }
@@ -429,30 +449,43 @@ impl<'py, 's> Engine<'py, 's> {
         if self.settings.fast {
             self.entered(frame.object())?;
         }
-        let result = if self.inline_levels < INLINE_LEVELS {
-            self.inline_levels += 1;
-            let result = frame.resume(self);
-            self.inline_levels -= 1;
-            result
-        } else {
-            Ok(Saved::Suspended)
-        };
-        if matches!(result, Ok(Saved::Done)) {
-            if self.settings.fast {
-                self.left(frame.object());
-            }
-            // Said anew, so that the result, which has room for an exception, is not copied.
-            return Ok(Saved::Done);
+        if self.inline_levels == INLINE_LEVELS {
+            self.suspend(frame);
+            return Ok(Saved::Suspended);
         }
-        // After an error, the frames are the way to it.
-        self.unwinding.push(frame.into());
-        result
+        self.inline_levels += 1;
+        let result = frame.resume(self);
+        self.inline_levels -= 1;
+        match result {
+            // Made anew: large as a result is, to copy one that was just returned takes longer than all the rest.
+            Ok(Saved::Done) => {
+                if self.settings.fast {
+                    self.left(frame.object());
+                }
+                Ok(Saved::Done)
+            }
+            Ok(Saved::Suspended) => {
+                self.suspend(frame);
+                Ok(Saved::Suspended)
+            }
+            // The frames are the way to the error.
+            Err(error) => {
+                self.suspend(frame);
+                Err(error)
+            }
+        }
     }
 
-    /// For a part that was begun without a frame and cannot be ended now: what is to be resumed.
-    #[cold]
+    /// For a part that was begun and cannot be ended now: what is to be resumed.
+    #[inline]
     pub(super) fn suspend<F: Suspendable<'py>>(&mut self, frame: F) {
-        self.unwinding.push(frame.into());
+        if self.unwinding.capacity() == 0 {
+            self.unwinding.reserve(INLINE_LEVELS + 1);
+        }
+        self.unwinding.push(None);
+        if let Some(place) = self.unwinding.last_mut() {
+            *place = Some(frame.into());
+        }
     }
 
     /// In fast mode, refuses an object whose frame is already on the stack: it would be written for ever.
