@@ -1,7 +1,5 @@
 //! The memo: which objects the pickle already holds, and under which number.
 
-use std::cell::Cell;
-
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use python_objects::identity::{self, IS_ADDRESS};
@@ -10,6 +8,7 @@ use python_objects::identity::{self, IS_ADDRESS};
 ///
 /// The memo owns what it has seen. An object that died during a dump could hand its address to the next one, which would
 /// then pass for it; measured, the strong references cost 2 to 20 % against weak ones.
+#[derive(Default)]
 pub(crate) struct Memo {
     /// Open addressing; its length is a power of two, and at most two thirds of it are in use.
     table: Vec<Entry>,
@@ -30,18 +29,7 @@ const FREE: Entry = Entry { address: 0, index: 0 };
 const SMALLEST_TABLE: usize = 128;
 
 /// Tables up to this length are kept for the next pickle: 16 KiB.
-const LARGEST_AT_HAND: usize = 1024;
-
-thread_local! {
-    /// A memo of an earlier dump of this thread, empty.
-    static AT_HAND: Cell<Option<Memo>> = const { Cell::new(None) };
-}
-
-/// The vector without its elements.
-fn emptied(mut objects: Vec<Py<PyAny>>) -> Vec<Py<PyAny>> {
-    objects.clear();
-    objects
-}
+const LARGEST_KEPT: usize = 1024;
 
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache. Those that are so far
 /// apart that the table is too short for them land in the gaps: allocators give small objects of a size addresses that
@@ -61,19 +49,17 @@ fn second_probe(address: usize) -> usize {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { table: Vec::new(), bits: 0, objects: Vec::new() }
+        Self::default()
     }
 
-    /// Forgets everything, and keeps the table at hand if it is not large: the next small pickle would spend more time on
-    /// making one than on using it.
-    pub(crate) fn put_aside(mut self) {
-        if (1..=LARGEST_AT_HAND).contains(&self.table.len()) {
+    /// Forgets everything, and gives up its memory if that is much.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if self.table.len() > LARGEST_KEPT {
+            *self = Self::new();
+        } else if !self.objects.is_empty() {
             self.free_entries();
-            let objects = std::mem::take(&mut self.objects);
-            // Destructors may run code that dumps: what is at hand then is another memo.
-            let objects = emptied(objects);
-            self.objects = objects;
-            AT_HAND.set(Some(self));
+            self.objects.clear();
         }
     }
 
@@ -167,12 +153,6 @@ impl Memo {
 
     #[cold]
     fn grow(&mut self) {
-        if self.table.is_empty()
-            && let Some(memo) = AT_HAND.take()
-        {
-            *self = memo;
-            return;
-        }
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);

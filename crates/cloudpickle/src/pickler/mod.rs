@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: one dump in progress, its loop, the order of decisions.
 //! - [`memo`]: which objects the pickle already holds.
+//! - [`at_hand`]: memory for the next dump.
 //! - [`memo_of_pickler`]: the memo that the dumps of one `Pickler` share.
 //! - [`optimism`]: what needs no memo.
 //! - [`hooks`]: what users hang into a pickler.
@@ -16,6 +17,7 @@
 //! - [`trail`]: where in the graph an error happened; [`path`]: the same as one line.
 //! - [`python_api`]: `dumps`, `dump`, and the native half of the class `Pickler`.
 
+mod at_hand;
 mod base_globals;
 mod canonical;
 mod endless;

@@ -63,10 +63,7 @@ impl InTheMaking {
     #[inline]
     fn push(&mut self, address: usize) -> bool {
         let address = NonZeroUsize::new(address);
-        let outer = match self.innermost {
-            None => return self.put(address),
-            Some(outer) => outer,
-        };
+        let Some(outer) = self.innermost else { return self.put(address) };
         let is_known = self.innermost == address || address.is_some_and(|address| self.outer.contains(&address));
         if is_known || self.outer.len() + 1 == MOST_IN_THE_MAKING {
             return false;
@@ -182,10 +179,8 @@ impl<'py> Engine<'py, '_> {
     #[inline]
     pub(super) fn begin_making(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
         let optimism = &mut self.optimism;
-        if optimism.optimistic && shared == Shared::Maybe {
-            if !optimism.in_the_making.push(identity::of(obj)) {
-                return Err(optimism.start_over());
-            }
+        if optimism.optimistic && shared == Shared::Maybe && !optimism.in_the_making.push(identity::of(obj)) {
+            return Err(optimism.start_over());
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
+use super::at_hand::AtHand;
 use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
@@ -91,35 +92,32 @@ fn to_bytes<'py>(
     buffer_callback: Option<Bound<'py, PyAny>>,
     pass: Pass,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let mut memo = Memo::new();
-    let result = to_bytes_with(&mut memo, obj, settings, buffer_callback, pass);
-    memo.put_aside();
-    result
-}
-
-fn to_bytes_with<'py>(
-    memo: &mut Memo,
-    obj: &Bound<'py, PyAny>,
-    settings: Settings,
-    buffer_callback: Option<Bound<'py, PyAny>>,
-    pass: Pass,
-) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
+    let mut at_hand = AtHand::take();
+    let referenced = std::mem::take(&mut at_hand.referenced);
     let base_globals = BaseGlobals::default();
     let hooks = Hooks::plain(buffer_callback.clone());
-    let mut engine = Engine::new(py, settings, Output::Memory, hooks, memo.into(), &base_globals);
-    engine.encoder.memoize_what_is_referenced();
+    let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
+    engine.encoder.memoize_what_is_referenced(referenced);
     match pass {
         // Where the memo's entries are written at once, they would depend on the counts of references.
         Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
         Pass::Optimistic | Pass::Careful => {}
         Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
     }
-    match engine.dump(obj) {
-        Ok(()) => engine.encoder.into_buffer().finish(py),
-        Err(_) if engine.optimism.must_start_over() => to_bytes(obj, settings, buffer_callback, Pass::Careful),
-        Err(error) => Err(error),
-    }
+    let result = engine.dump(obj);
+    let must_start_over = engine.optimism.must_start_over();
+    let (written, referenced) = engine.into_encoder().into_parts();
+    let result = match result {
+        Ok(()) => written.finish(py),
+        Err(error) => {
+            drop(written);
+            Err(error)
+        }
+    };
+    at_hand.referenced = referenced;
+    at_hand.put_back();
+    if must_start_over { to_bytes(obj, settings, buffer_callback, Pass::Careful) } else { result }
 }
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.

@@ -70,11 +70,11 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
-    /// Hands over the buffer. What is in it must be final.
+    /// Hands over the buffer, in which a pickle must be whole if it is to be used, and memory for another encoder's
+    /// [`memoize_what_is_referenced`](Self::memoize_what_is_referenced).
     #[must_use]
-    pub fn into_buffer(self) -> B {
-        debug_assert!(self.is_final(), "the length of the open frame is not filled in");
-        self.buffer
+    pub fn into_parts(self) -> (B, Referenced) {
+        (self.buffer, self.referenced.unwrap_or_default())
     }
 
     /// From now on, only what is referred to is memoized: of the calls of [`memoize`](Self::memoize), those have an effect
@@ -82,9 +82,12 @@ impl<B: Buffer> Encoder<B> {
     ///
     /// The memo must be empty, and nothing can be flushed before the end of the pickle. Does nothing before protocol 4,
     /// where the index of each object is written beside it.
-    pub fn memoize_what_is_referenced(&mut self) {
+    ///
+    /// What is to be known for that is written into `referenced`, which must be empty.
+    pub fn memoize_what_is_referenced(&mut self, referenced: Referenced) {
+        debug_assert!(referenced.is_empty(), "it belongs to another pickle");
         if self.protocol.has_memoize() && self.binary {
-            self.referenced = Some(Referenced::default());
+            self.referenced = Some(referenced);
         }
     }
 

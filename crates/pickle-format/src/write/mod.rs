@@ -15,3 +15,4 @@ mod referenced;
 pub use buffer::Buffer;
 pub use encoder::{Encoder, Payload};
 pub use frame::{FRAME_SIZE_TARGET, is_large};
+pub use referenced::Referenced;

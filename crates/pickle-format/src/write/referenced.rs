@@ -21,16 +21,23 @@ const LONG: usize = 5;
 const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
 
 /// What is to be settled at the end of a pickle. Positions are offsets in the buffer.
+///
+/// It can be used again, which spares allocations.
 #[derive(Debug, Default)]
-pub(super) struct Referenced {
+pub struct Referenced {
     /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending.
     places: Vec<usize>,
     /// Whether anything is to be memoized.
     any: bool,
     references: References,
+    /// The places of those that are referred to, when they are numbered.
+    memoized: Vec<usize>,
     /// The frames that are closed, from their headers to their ends.
     frames: Vec<Range<usize>>,
 }
+
+/// How many words and numbers are kept for another pickle: 64 KiB at most.
+const MOST_KEPT: usize = 8 << 10;
 
 impl Referenced {
     /// The object whose opcodes end at this offset might be referred to.
@@ -80,25 +87,46 @@ impl Referenced {
     /// Makes the pickle what it is to be, and forgets everything.
     pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
-            let memoized = self.number();
+            let mut memoized = std::mem::take(&mut self.memoized);
+            self.number(&mut memoized);
             let longer = self.references.write_numbers(&self.places, buffer.as_mut_slice());
             self.insert(buffer, &memoized, longer);
+            self.memoized = memoized;
         }
+        self.forget();
+    }
+
+    /// Whether nothing is to be settled.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.references.words.is_empty() && self.frames.is_empty()
+    }
+
+    /// Forgets everything, and gives up its memory if that is much.
+    pub fn clear(&mut self) {
+        let kept = self.places.capacity() + self.references.words.capacity() + self.memoized.capacity();
+        if kept > MOST_KEPT {
+            *self = Self::default();
+        } else {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
         self.places.clear();
+        self.any = false;
         self.references.clear();
+        self.memoized.clear();
         self.frames.clear();
     }
 
     /// Numbers the objects that are referred to, in the order of their places, which are replaced by the numbers.
-    fn number(&mut self) -> Vec<usize> {
-        let mut memoized = Vec::new();
+    fn number(&mut self, memoized: &mut Vec<usize>) {
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
                 memoized.push(*place & !IS_REFERENCED);
                 *place = memoized.len() - 1;
             }
         }
-        memoized
     }
 
     /// Puts a MEMOIZE at each of the places, and gives their numbers to the references that have no room for them, of which
@@ -114,7 +142,7 @@ impl Referenced {
         while left > 0
             && let Some((end, number)) = self.references.pop()
         {
-            if number <= u32::from(u8::MAX) {
+            if u8::try_from(number).is_ok() {
                 continue;
             }
             // What was just referred to can be memoized, not the reverse.
@@ -212,10 +240,12 @@ impl References {
             } else {
                 end += *word as usize & FARTHEST;
                 number = numbers[(*word >> DISTANCE_BITS) as usize];
-                *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & FARTHEST as u32;
+                *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & ((1 << DISTANCE_BITS) - 1);
             }
             // Without a branch, which nobody could predict. Those that are longer are written once more.
-            buffer[end - 1] = number as u8;
+            #[expect(clippy::cast_possible_truncation, reason = "the rest is written later")]
+            let byte = number as u8;
+            buffer[end - 1] = byte;
             longer += usize::from(number > usize::from(u8::MAX));
         }
         longer
@@ -231,8 +261,8 @@ impl References {
 const FEWER: &str = "there are no more numbers than targets";
 
 /// A distance from its halves.
+#[expect(clippy::cast_possible_truncation, reason = "it was a `usize` when it was cut")]
 fn distance(low: u32, high: u32) -> usize {
-    // It was a `usize` when it was cut.
     (u64::from(low) | u64::from(high) << u32::BITS) as usize
 }
 

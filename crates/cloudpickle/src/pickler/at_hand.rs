@@ -1,0 +1,35 @@
+//! What a dump leaves to the next one of its thread: memory that a small pickle would spend more time on allocating than
+//! on using.
+
+use std::cell::Cell;
+
+use pickle_format::Referenced;
+
+use super::memo::Memo;
+
+thread_local! {
+    static AT_HAND: Cell<Option<Box<AtHand>>> = const { Cell::new(None) };
+}
+
+/// What a dump needs, and nothing in it.
+#[derive(Default)]
+pub(super) struct AtHand {
+    pub(super) memo: Memo,
+    pub(super) referenced: Referenced,
+}
+
+impl AtHand {
+    /// Of an earlier dump, if it is not in use by one that this is inside of.
+    #[inline]
+    pub(super) fn take() -> Box<Self> {
+        AT_HAND.take().unwrap_or_default()
+    }
+
+    /// Keeps what is not large. Destructors of what the memo held may run code that dumps, and keeps another.
+    #[inline]
+    pub(super) fn put_back(mut self: Box<Self>) {
+        self.memo.clear();
+        self.referenced.clear();
+        AT_HAND.set(Some(self));
+    }
+}
