@@ -373,11 +373,6 @@ impl<'py, 's> Engine<'py, 's> {
         })
     }
 
-    /// What it was written with.
-    pub(super) fn into_encoder(self) -> Encoder<Written<'py>> {
-        self.encoder
-    }
-
     fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         self.run(obj)?;
         self.encoder.finish();

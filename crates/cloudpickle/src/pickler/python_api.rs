@@ -95,25 +95,20 @@ fn to_bytes<'py>(
     let py = obj.py();
     let mut at_hand = AtHand::take();
     let referenced = std::mem::take(&mut at_hand.referenced);
-    let base_globals = BaseGlobals::default();
-    let hooks = Hooks::plain(buffer_callback.clone());
-    let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
-    engine.encoder.memoize_what_is_referenced(referenced);
-    match pass {
-        // Where the memo's entries are written at once, they would depend on the counts of references.
-        Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
-        Pass::Optimistic | Pass::Careful => {}
-        Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
-    }
-    let result = engine.dump(obj);
-    let must_start_over = engine.optimism.must_start_over();
-    let (written, referenced) = engine.into_encoder().into_parts();
-    let result = match result {
-        Ok(()) => written.finish(py),
-        Err(error) => {
-            drop(written);
-            Err(error)
+    let (result, must_start_over, referenced) = {
+        let base_globals = BaseGlobals::default();
+        let hooks = Hooks::plain(buffer_callback.clone());
+        let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
+        engine.encoder.memoize_what_is_referenced(referenced);
+        match pass {
+            // Where the memo's entries are written at once, they would depend on the counts of references.
+            Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
+            Pass::Optimistic | Pass::Careful => {}
+            Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
         }
+        let result = engine.dump(obj);
+        let (written, referenced) = engine.encoder.into_parts();
+        (result.and_then(|()| written.finish(py)), engine.optimism.must_start_over(), referenced)
     };
     at_hand.referenced = referenced;
     at_hand.put_back();

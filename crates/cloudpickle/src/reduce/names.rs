@@ -23,15 +23,18 @@ struct Copies {
 
 thread_local! {
     /// What the dump in progress on this thread wrote: reducers are called without being told of it.
-    static OF_THIS_DUMP: RefCell<Option<Copies>> = const { RefCell::new(None) };
+    static OF_THIS_DUMP: RefCell<InDump> = const { RefCell::new(None) };
 }
 
+/// The copies, if a dump is in progress and has any.
+type InDump = Option<Option<Box<Copies>>>;
+
 /// For as long as this lives, equal names are one string on this thread. A dump inside another one has its own.
-pub(crate) struct OfThisDump(Option<Copies>);
+pub(crate) struct OfThisDump(InDump);
 
 impl OfThisDump {
     pub(crate) fn begin() -> Self {
-        Self(OF_THIS_DUMP.replace(Some(Copies::default())))
+        Self(OF_THIS_DUMP.replace(Some(None)))
     }
 }
 
@@ -47,7 +50,7 @@ impl Drop for OfThisDump {
 pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let py = name.py();
     let repeated = OF_THIS_DUMP.with_borrow(|copies| {
-        let (_, copy) = copies.as_ref()?.last.iter().flatten().find(|(last, _)| last.is(name))?;
+        let (_, copy) = copies.as_ref()?.as_ref()?.last.iter().flatten().find(|(last, _)| last.is(name))?;
         Some(copy.bind(py).clone())
     });
     if let Some(copy) = repeated {
@@ -62,7 +65,7 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let copy = {
         let Ok(hash) = name.hash() else { return new().into_any() };
         let copy = OF_THIS_DUMP.with_borrow_mut(|copies| {
-            let copies = copies.as_mut()?;
+            let copies = copies.as_mut()?.get_or_insert_default();
             let copy = copies.by_hash.entry(hash.cast_unsigned()).or_insert_with(|| new().unbind()).bind(py).clone();
             // Another text may have the same hash.
             copy.to_str().is_ok_and(|copy| copy == text).then(|| {
