@@ -531,8 +531,24 @@ impl<'py, 's> Engine<'py, 's> {
             }
             Kind::Int => self.save_int_at_once(obj),
             Kind::Float => self.save_float_at_once(obj),
-            _ => false,
+            Kind::None => {
+                self.encoder.none();
+                true
+            }
+            Kind::Bool => false,
+            _ => self.refer_at_once(obj),
         }
+    }
+
+    /// Refers to `obj`, if the memo has it and that is not done at the end.
+    #[inline(never)]
+    fn refer_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        if self.optimism.is_shared(obj) == Shared::Maybe
+            && let Some(index) = self.memo.get(obj)
+        {
+            return self.encoder.refer(index);
+        }
+        false
     }
 
     /// The same for a key of a dict. The attributes of all instances of a class may share one reference to a name, so that

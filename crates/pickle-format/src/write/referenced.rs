@@ -36,8 +36,8 @@ pub struct Referenced {
     frames: Vec<Range<usize>>,
 }
 
-/// How many words and numbers are kept for another pickle: 64 KiB at most.
-const MOST_KEPT: usize = 8 << 10;
+/// How many numbers are kept for another pickle: 512 KiB. To touch new pages takes longer than to write references.
+const MOST_KEPT: usize = 64 << 10;
 
 impl Referenced {
     /// The object whose opcodes end at this offset might be referred to.
@@ -103,7 +103,7 @@ impl Referenced {
 
     /// Forgets everything, and gives up its memory if that is much.
     pub fn clear(&mut self) {
-        let kept = self.places.capacity() + self.references.words.capacity() + self.memoized.capacity();
+        let kept = self.places.capacity() + self.references.words.capacity() / 2 + self.memoized.capacity();
         if kept > MOST_KEPT {
             *self = Self::default();
         } else {
