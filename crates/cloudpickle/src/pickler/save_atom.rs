@@ -181,14 +181,18 @@ impl<'py> Engine<'py, '_> {
             }
         };
         // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
-        let raw = obj.call_method0(intern!(py, "raw")).map_err(refused)?;
+        let view = buffer::Bytes::of(obj).map_err(refused)?;
+        let raw = if self.goes_past_the_buffer(view.len()) {
+            Some(obj.call_method0(intern!(py, "raw")).map_err(refused)?)
+        } else {
+            None
+        };
         let in_band = match &self.hooks.buffer_callback {
             Some(callback) => callback.call1((obj,))?.is_truthy()?,
             None => true,
         };
-        let view = buffer::Bytes::of(&raw).map_err(refused)?;
         if in_band {
-            self.save_buffer_in_band(&raw, &view)?;
+            self.save_buffer_in_band(raw.as_ref().unwrap_or(obj), &view)?;
             self.memo_put(obj)?;
         } else {
             self.encoder.op(Opcode::NextBuffer);

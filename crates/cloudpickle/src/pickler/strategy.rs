@@ -149,6 +149,10 @@ impl<'py> Engine<'py, '_> {
             return Ok(Strategy::Reduction);
         }
         let runtime = self.runtime;
+        // Classes are no instances that have fields to be written.
+        if obj.is_instance_of::<PyType>() {
+            return Ok(Strategy::Reduction);
+        }
         let metaclass = ty.get_type();
         let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);
         if !is_plain && !metaclass.is(&runtime.enum_meta) && !known_types::is_of_numpy(ty)? {
@@ -157,37 +161,43 @@ impl<'py> Engine<'py, '_> {
         if self.hooks.reducer_for(ty)?.is_some() {
             return Ok(Strategy::Reduction);
         }
+        if let Some(strategy) = self.by_name(obj, ty)? {
+            return Ok(strategy);
+        }
         if is_plain && let Some(class) = self.ordinary(ty)? {
             return Ok(Strategy::Ordinary(Rc::new(class)));
         }
-        // From here on, for protocols in which all opcodes are to be had that such objects need.
-        if !self.settings.protocol.has_frames() {
-            return Ok(Strategy::Reduction);
-        }
-        if is_plain && known_types::is_named_tuple(ty)? {
+        if is_plain && self.settings.protocol.has_frames() && known_types::is_named_tuple(ty)? {
             return Ok(Strategy::NamedTuple);
         }
-        // The name decides which question is asked, not how it is answered.
-        match instance::name_of(ty) {
-            "datetime.date" | "datetime.time" | "datetime.datetime" => {
-                if let Some(ty) = DateTimeType::of(ty)? {
-                    return Ok(Strategy::DateTime(Rc::new(ty)));
-                }
-            }
-            "decimal.Decimal" if known_types::is_decimal(ty)? => return Ok(Strategy::Decimal),
-            "numpy.ndarray" => {
-                if let Some(arrays) = PlainArrays::like(obj)? {
-                    let is_native = self.settings.protocol.has_buffers() && self.hooks.buffer_callback.is_none();
-                    self.strategies.arrays = match save_array::from_buffer(self.py)? {
-                        Some(from_buffer) if is_native => Some((arrays, from_buffer)),
-                        _ => None,
-                    };
-                    return Ok(Strategy::Array);
-                }
-            }
-            _ => {}
+        Ok(if self.settings.protocol.has_frames() && known_types::reduces_harmlessly(ty)? {
+            Strategy::KnownReduction
+        } else {
+            Strategy::Reduction
+        })
+    }
+
+    /// The strategy for a type of the library or of numpy. Its name decides which question is asked, not how it is answered.
+    fn by_name(&mut self, obj: &Bound<'py, PyAny>, ty: &Bound<'py, PyType>) -> PyResult<Option<Strategy<'py>>> {
+        // Such objects need opcodes that not all protocols have.
+        if !self.settings.protocol.has_frames() {
+            return Ok(None);
         }
-        Ok(if known_types::reduces_harmlessly(ty)? { Strategy::KnownReduction } else { Strategy::Reduction })
+        Ok(match instance::name_of(ty) {
+            "datetime.date" | "datetime.time" | "datetime.datetime" => {
+                DateTimeType::of(ty)?.map(|ty| Strategy::DateTime(Rc::new(ty)))
+            }
+            "decimal.Decimal" if known_types::is_decimal(ty)? => Some(Strategy::Decimal),
+            "numpy.ndarray" => PlainArrays::like(obj)?.map_or(Ok(None), |arrays| {
+                let is_native = self.settings.protocol.has_buffers() && self.hooks.buffer_callback.is_none();
+                self.strategies.arrays = match save_array::from_buffer(self.py)? {
+                    Some(from_buffer) if is_native => Some((arrays, from_buffer)),
+                    _ => None,
+                };
+                Ok::<_, PyErr>(Some(Strategy::Array))
+            })?,
+            _ => None,
+        })
     }
 
     /// What is to be known of a class that leaves reducing to `object`.

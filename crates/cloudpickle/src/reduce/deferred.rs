@@ -15,19 +15,19 @@ use crate::runtime::Runtime;
 
 /// A module, and its types with the names of their reducers. Not every version of Python has them all.
 struct Module {
-    name: &'static str,
+    name: for<'py> fn(Python<'py>) -> &'py Bound<'py, PyString>,
     types: &'static [(&'static str, &'static str)],
     is_added: AtomicBool,
 }
 
 static MODULES: [Module; 2] = [
     Module {
-        name: "logging",
+        name: |py| intern!(py, "logging"),
         types: &[("Logger", "_logger_reduce"), ("RootLogger", "_root_logger_reduce")],
         is_added: AtomicBool::new(false),
     },
     Module {
-        name: "typing",
+        name: |py| intern!(py, "typing"),
         types: &[
             ("TypeVar", "_typevar_reduce"),
             ("ParamSpec", "_type_parameter_reduce"),
@@ -41,6 +41,9 @@ static MODULES: [Module; 2] = [
         is_added: AtomicBool::new(false),
     },
 ];
+
+/// The place of `typing` in [`MODULES`].
+const TYPING: usize = 1;
 
 /// Whether all are added.
 static ARE_ADDED: AtomicBool = AtomicBool::new(false);
@@ -58,8 +61,8 @@ pub(super) fn add_to(extension: &Bound<'_, PyModule>) -> PyResult<()> {
     let _ = REDUCERS.set(py, extension.clone().unbind());
     // Since 3.12 syntax makes type variables and aliases where nobody imported `typing`.
     let builtin = py.import("_typing").ok().map(Bound::into_any);
-    for module in MODULES.iter().filter(|module| module.name == "typing") {
-        builtin.as_ref().map_or(Ok(()), |builtin| add_types(builtin, module))?;
+    if let Some(builtin) = builtin {
+        add_types(&builtin, &MODULES[TYPING])?;
     }
     add_types_of_imported(py)
 }
@@ -78,7 +81,7 @@ fn look_for_modules(py: Python<'_>) -> PyResult<()> {
             continue;
         }
         are_added = false;
-        if let Some(imported) = lookup::imported(&PyString::new(py, module.name))? {
+        if let Some(imported) = lookup::imported((module.name)(py))? {
             // Another thread may be importing it.
             let is_whole = match imported.getattr_opt(intern!(py, "__spec__"))? {
                 Some(spec) => !spec
