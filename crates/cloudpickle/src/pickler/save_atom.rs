@@ -181,11 +181,15 @@ impl<'py> Engine<'py, '_> {
             }
         };
         // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
-        let view = buffer::Bytes::of(obj).map_err(refused)?;
-        let raw = if self.goes_past_the_buffer(view.len()) {
-            Some(obj.call_method0(intern!(py, "raw")).map_err(refused)?)
-        } else {
-            None
+        let raw = || obj.call_method0(intern!(py, "raw")).map_err(refused);
+        let (view, raw) = match buffer::Bytes::of(obj) {
+            Ok(view) if self.goes_past_the_buffer(view.len()) => (view, Some(raw()?)),
+            Ok(view) => (view, None),
+            // Memory that is not contiguous, but also of no dimensions.
+            Err(_) => {
+                let raw = raw()?;
+                (buffer::Bytes::of(&raw).map_err(refused)?, Some(raw))
+            }
         };
         let in_band = match &self.hooks.buffer_callback {
             Some(callback) => callback.call1((obj,))?.is_truthy()?,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyType};
+use pyo3::types::{PyFunction, PyList, PyString, PyType};
 use python_objects::datetime::DateTimeType;
 use python_objects::instance::{self, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
@@ -149,8 +149,8 @@ impl<'py> Engine<'py, '_> {
             return Ok(Strategy::Reduction);
         }
         let runtime = self.runtime;
-        // Classes are no instances that have fields to be written.
-        if obj.is_instance_of::<PyType>() {
+        // Neither is written from its fields, and they would not be found out by the questions below.
+        if obj.is_instance_of::<PyType>() || obj.is_exact_instance_of::<PyFunction>() {
             return Ok(Strategy::Reduction);
         }
         let metaclass = ty.get_type();
