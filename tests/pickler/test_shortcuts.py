@@ -470,3 +470,33 @@ def test_random_graphs_with_hooks(description):
     file = io.BytesIO()
     Asking(file).dump(one)
     assert pickletools.optimize(file.getvalue()) == pickletools.optimize(cloudpickle.dumps(other))
+
+
+class SharingKeys:
+    """Instances share a table of their attributes' names, which need not be those of every one."""
+
+    def __init__(self, **attributes):
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+
+def reducing(instance):
+    instance.__reduce_ex__ = lambda protocol: (str, ("reduced",))
+    return instance
+
+
+@pytest.mark.parametrize("at", range(5))
+@pytest.mark.parametrize("is_met_first", [False, True])
+def test_an_instance_that_reduces_itself_among_others_that_share_its_keys(at, is_met_first, monkeypatch):
+    """The name of its method stands in the table of all; the others do not have it."""
+    kind = type("Local", (SharingKeys,), {"__module__": __name__})
+    monkeypatch.setitem(globals(), "Local", kind)
+    if is_met_first:
+        reducing(kind(a=0))
+    instances = [kind(a=number, b=[number]) for number in range(5)]
+    reducing(instances[at])
+    data = cloudpickle.dumps(instances)
+    assert data == _native.dumps_without_shortcuts(instances)
+    loaded = pickle.loads(data)
+    assert loaded[at] == "reduced"
+    assert [copy.b for copy in loaded if copy != "reduced"] == [[number] for number in range(5) if number != at]

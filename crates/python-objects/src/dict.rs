@@ -87,6 +87,39 @@ pub fn items<'py>(dict: &Bound<'py, PyDict>) -> PyResult<Vec<Item<'py>>> {
     Ok(items)
 }
 
+/// A table of keys that the dicts of instances of a class share, as it is at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedKeys {
+    address: usize,
+    len: isize,
+}
+
+impl SharedKeys {
+    /// The table that `dict` shares with others, if it has one and that is known. As long as it lives and its length is
+    /// the same, it has the same keys, and a dict that shares it has none but those.
+    #[inline]
+    #[must_use]
+    pub fn of(dict: &Bound<'_, PyDict>) -> Option<Self> {
+        // SAFETY: a live dict, which nobody changes: this is only known with the global lock.
+        let (address, len) = unsafe { dict_table::shared_table(dict.as_ptr()) }?;
+        Some(Self { address, len })
+    }
+}
+
+/// The keys in the table that `dict` shares with others, also those that only the others have. None if it shares none.
+#[must_use]
+pub fn shared_keys<'py>(dict: &Bound<'py, PyDict>) -> Vec<Bound<'py, PyAny>> {
+    if SharedKeys::of(dict).is_none() {
+        return Vec::new();
+    }
+    // SAFETY: a live dict that shares its keys, which nobody changes: this is only known with the global lock. The keys live
+    // as long as the table, and are owned before anything can run.
+    unsafe {
+        let keys = dict_table::shared_keys(dict.as_ptr()).into_iter();
+        keys.filter_map(|key| Bound::from_borrowed_ptr_or_opt(dict.py(), key)).collect()
+    }
+}
+
 /// Finds out whether the memory of dicts is what it is taken for. To be called once, at import.
 ///
 /// # Errors

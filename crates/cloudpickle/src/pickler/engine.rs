@@ -10,7 +10,7 @@ use pickle_format::{Encoder, FormatError, Opcode, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::bytes::OutOfMemory;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
@@ -536,7 +536,7 @@ impl<'py, 's> Engine<'py, 's> {
                 true
             }
             Kind::Bool => false,
-            _ => self.refer_at_once(obj),
+            _ => self.optimism.may_be_met_again(obj) && self.refer_at_once(obj),
         }
     }
 
@@ -657,8 +657,22 @@ impl<'py, 's> Engine<'py, 's> {
             Kind::Set => self.save_set(obj, shared),
             Kind::FrozenSet => self.save_frozenset(obj, shared),
             Kind::ByteArray => self.save_bytearray(obj, shared),
-            _ if obj.get_type().is(&self.runtime.pickle_buffer_type) => self.save_picklebuffer(obj),
-            _ => self.save_by_reduction(obj, shared),
+            Kind::Other => match self.save_like_last(obj, shared)? {
+                Some(saved) => Ok(saved),
+                None if obj.get_type().is(&self.runtime.pickle_buffer_type) => self.save_picklebuffer(obj),
+                None => self.save_by_reduction(obj, shared),
+            },
+            Kind::None | Kind::Bool | Kind::Int | Kind::Float => unreachable!("written above"),
+        }
+    }
+
+    /// Saves the `__dict__` of an instance, or begins to.
+    #[inline]
+    pub(super) fn save_attributes(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<Saved> {
+        if self.encoder.len() < self.at_once_below && self.optimism.is_shared(dict) == Shared::Never {
+            self.save_dict(dict, Shared::Never)
+        } else {
+            self.save_any(dict)
         }
     }
 

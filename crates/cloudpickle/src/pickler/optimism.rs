@@ -112,6 +112,12 @@ impl Optimism {
         self.start_over
     }
 
+    /// Whether `obj`, to which the engine holds one reference, has others than its container's. It is not passed over yet.
+    #[inline]
+    pub(super) fn may_be_met_again(&self, obj: &Bound<'_, PyAny>) -> bool {
+        reference_count::of(obj) > self.sole
+    }
+
     /// Whether `obj`, to which the engine holds one reference, may be met again.
     #[inline]
     pub(super) fn is_shared(&mut self, obj: &Bound<'_, PyAny>) -> Shared {

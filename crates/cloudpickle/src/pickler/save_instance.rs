@@ -13,6 +13,7 @@ use super::path::Hop;
 use super::save_reduce::Part;
 use super::strategy::Ordinary;
 use super::trail::full_type_name;
+use python_objects::dict::{SharedKeys, shared_keys};
 use python_objects::instance::{self, Slot};
 
 /// NEWOBJ, and the state with BUILD.
@@ -98,8 +99,7 @@ impl<'py> Suspendable<'py> for InstanceFrame<'py> {
                     save_part!(engine, self.class.class.as_any());
                 }
                 Stage::New => {
-                    engine.encoder.op(Opcode::EmptyTuple);
-                    engine.encoder.op(Opcode::NewObj);
+                    engine.encoder.new_without_arguments();
                     if let Some(index) = engine.memo_get_made(&self.obj, self.shared) {
                         // It is an attribute of its class, and was written with it.
                         engine.encoder.op(Opcode::Pop);
@@ -183,7 +183,7 @@ impl<'py> Engine<'py, '_> {
     ) -> PyResult<Option<Saved>> {
         let dict = if class.has_dict { instance::dict_of(obj)? } else { None };
         if let Some(dict) = &dict
-            && reduces_itself(dict)?
+            && self.reduces_itself(class, dict)?
         {
             return Ok(None);
         }
@@ -218,8 +218,7 @@ impl<'py> Engine<'py, '_> {
         class: &Rc<Ordinary<'py>>,
         shared: Shared,
     ) -> PyResult<Saved> {
-        self.encoder.op(Opcode::EmptyTuple);
-        self.encoder.op(Opcode::NewObj);
+        self.encoder.new_without_arguments();
         self.memo_put_if(obj, shared)?;
         let mut filled = 0;
         for slot in &class.slots {
@@ -258,21 +257,36 @@ impl<'py> Engine<'py, '_> {
         dict: &Bound<'py, PyDict>,
         shared: Shared,
     ) -> PyResult<Saved> {
-        self.encoder.op(Opcode::EmptyTuple);
-        self.encoder.op(Opcode::NewObj);
+        self.encoder.new_without_arguments();
         self.memo_put_if(obj, shared)?;
-        let result = self.save(dict.as_any());
-        match result {
-            Ok(Saved::Done) => self.encoder.op(Opcode::Build),
-            Ok(Saved::Suspended) | Err(_) => {
-                self.suspend(InstanceFrame::new(obj, class, shared, Stage::Build));
-            }
+        let result = self.save_attributes(dict);
+        if matches!(result, Ok(Saved::Done)) {
+            self.encoder.op(Opcode::Build);
+            return Ok(Saved::Done);
         }
+        self.suspend(InstanceFrame::new(obj, class, shared, Stage::Build));
         result
+    }
+
+    /// Whether one of the methods that `pickle` looks for stands in the `__dict__` of an instance of `class`.
+    #[inline]
+    fn reduces_itself(&self, class: &Ordinary<'py>, dict: &Bound<'py, PyDict>) -> PyResult<bool> {
+        let keys = SharedKeys::of(dict).map(|keys| (keys, self.calls));
+        if keys.is_some() && keys == class.harmless_keys.get() {
+            return Ok(false);
+        }
+        let reduces_itself = reduces_itself(dict)?;
+        if keys.is_some() && !reduces_itself && !shared_keys(dict).iter().any(is_of_reduction) {
+            class.harmless_keys.set(keys);
+        }
+        Ok(reduces_itself)
     }
 }
 
-/// Whether one of the methods that `pickle` looks for stands in the `__dict__`.
+/// The names of the methods that `pickle` looks for in an instance.
+const OF_REDUCTION: [&str; 3] = ["__reduce_ex__", "__reduce__", "__getstate__"];
+
+/// Whether one of them stands in the `__dict__`.
 fn reduces_itself(dict: &Bound<'_, PyDict>) -> PyResult<bool> {
     let py = dict.py();
     for name in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__getstate__")] {
@@ -281,4 +295,10 @@ fn reduces_itself(dict: &Bound<'_, PyDict>) -> PyResult<bool> {
         }
     }
     Ok(false)
+}
+
+/// Whether a key is, or may be, one of them.
+fn is_of_reduction(key: &Bound<'_, PyAny>) -> bool {
+    let text = key.cast_exact::<PyString>().ok().and_then(|key| key.to_str().ok());
+    text.is_none_or(|text| OF_REDUCTION.contains(&text))
 }

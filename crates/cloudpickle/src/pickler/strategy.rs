@@ -3,17 +3,19 @@
 //! When the code of others has run, which may change a class or register a reducer, a decision holds if it can be seen that
 //! nothing of that kind happened.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyList, PyString, PyType};
 use python_objects::datetime::DateTimeType;
+use python_objects::dict::SharedKeys;
 use python_objects::instance::{self, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
 
 use super::engine::{CallsOfPython, Engine, Saved};
-use super::hooks::DispatchTable;
+use super::hooks::{DispatchTable, ReducerOverride};
 use super::known_types;
 use super::optimism::Shared;
 use super::save_array;
@@ -51,6 +53,9 @@ pub(super) struct Ordinary<'py> {
     /// Its slots, as `copyreg` lists them.
     pub(super) slots: Vec<Slot<'py>>,
     pub(super) has_dict: bool,
+    /// A table of keys, shared by instances, in which no name stands that says how an instance is reduced; and when that
+    /// was found out.
+    pub(super) harmless_keys: Cell<Option<(SharedKeys, CallsOfPython)>>,
 }
 
 /// What was decided of a type, and when.
@@ -102,6 +107,22 @@ impl<'py> Engine<'py, '_> {
             Strategy::Array => self.save_array(obj, shared)?,
         };
         Ok(saved.map_or(Natively::Reduce, Natively::Done))
+    }
+
+    /// Writes an instance of the ordinary class that was asked for last. Many objects of one class follow each other.
+    #[inline]
+    pub(super) fn save_like_last(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
+        match &self.strategies.last {
+            Some((last, calls, Strategy::Ordinary(class)))
+                if *last == obj.get_type_ptr() as usize
+                    && *calls == self.calls
+                    && matches!(self.hooks.reducer_override, ReducerOverride::Native) =>
+            {
+                let class = class.clone();
+                self.save_instance(obj, &class, shared)
+            }
+            _ => Ok(None),
+        }
     }
 
     #[inline]
@@ -219,7 +240,7 @@ impl<'py> Engine<'py, '_> {
             return Ok(None);
         }
         let has_dict = ty.getattr(intern!(py, "__dictoffset__"))?.extract::<isize>()? != 0;
-        Ok(Some(Ordinary { class: ty.clone(), slots, has_dict }))
+        Ok(Some(Ordinary { class: ty.clone(), slots, has_dict, harmless_keys: Cell::new(None) }))
     }
 }
 

@@ -215,6 +215,13 @@ impl<B: Buffer> Encoder<B> {
         self.buffer.push(opcode.byte());
     }
 
+    /// An object made by the `__new__` of the class on top of the stack, without arguments: `EMPTY_TUPLE`, `NEWOBJ`.
+    #[inline]
+    pub fn new_without_arguments(&mut self) {
+        self.expect(Opcode::NewObj);
+        self.write(&[Opcode::EmptyTuple.byte(), Opcode::NewObj.byte()]);
+    }
+
     /// `None`: `NONE`.
     #[inline]
     pub fn none(&mut self) {

@@ -19,10 +19,10 @@ pub(crate) enum Found<T> {
 }
 
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
-pub(crate) use known::{learn, next};
+pub(crate) use known::{learn, next, shared_keys, shared_table};
 #[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
 #[cfg_attr(PyPy, allow(unused_imports))]
-pub(crate) use unknown::{learn, next};
+pub(crate) use unknown::{learn, next, shared_keys, shared_table};
 
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
 mod known {
@@ -108,6 +108,36 @@ mod known {
                 }
             }
             Found::End
+        }
+    }
+
+    /// The address of the table of keys that the dict shares with others, and how many keys it has.
+    ///
+    /// # Safety
+    /// `dict` is a live dict that nobody changes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn shared_table(dict: *mut ffi::PyObject) -> Option<(usize, isize)> {
+        if !KNOWN.load(Ordering::Relaxed) {
+            return None;
+        }
+        // SAFETY: by the condition above and the layout, which `learn` tried out.
+        unsafe {
+            let dict = dict.cast::<Dict>();
+            (!(*dict).values.is_null()).then(|| ((*dict).keys.addr(), (*(*dict).keys).entries))
+        }
+    }
+
+    /// The keys in the table that the dict shares with others, as borrowed references: also those that only others have.
+    ///
+    /// # Safety
+    /// `dict` is a live dict that has such a table, and nobody changes it meanwhile.
+    pub(crate) unsafe fn shared_keys(dict: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
+        // SAFETY: by the condition above and the layout, which `learn` tried out. Keys are added at the end of such a
+        // table, and never taken out.
+        unsafe {
+            let keys = (*dict.cast::<Dict>()).keys;
+            let entries = keys.add(1).byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
+            (0..(*keys).entries).map(|index| (*entries.offset(index)).key).collect()
         }
     }
 
@@ -225,6 +255,17 @@ mod unknown {
         _position: &mut isize,
     ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
         Found::Unknown
+    }
+
+    /// Nothing: the layout is not known here.
+    #[inline]
+    pub(crate) unsafe fn shared_table(_dict: *mut ffi::PyObject) -> Option<(usize, isize)> {
+        None
+    }
+
+    /// Nothing: the layout is not known here.
+    pub(crate) unsafe fn shared_keys(_dict: *mut ffi::PyObject) -> Vec<*mut ffi::PyObject> {
+        Vec::new()
     }
 
     /// Nothing to try out.
