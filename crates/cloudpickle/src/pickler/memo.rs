@@ -14,6 +14,8 @@ pub(crate) struct Memo {
     table: Vec<Entry>,
     /// How many bits an index of the table has.
     bits: u32,
+    /// How many objects there may be before it has to grow.
+    room: usize,
     objects: Vec<Py<PyAny>>,
 }
 
@@ -104,22 +106,23 @@ impl Memo {
     /// The index of `obj`, which is added if the memo does not have it, and whether it was.
     #[inline]
     pub(crate) fn get_or_put(&mut self, obj: &Bound<'_, PyAny>) -> (usize, bool) {
-        if (self.objects.len() + 1) * 3 > self.table.len() * 2 {
+        if self.objects.len() >= self.room {
             self.grow();
         }
         let address = identity::of(obj);
-        let at = self.find(address);
-        if self.table[at].address != 0 {
-            return (self.table[at].index, false);
-        }
         let index = self.objects.len();
-        self.table[at] = Entry { address, index };
+        let at = self.find(address);
+        let entry = &mut self.table[at];
+        if entry.address != 0 {
+            return (entry.index, false);
+        }
+        *entry = Entry { address, index };
         self.objects.push(obj.clone().unbind());
         (index, true)
     }
 
     fn insert(&mut self, obj: &Bound<'_, PyAny>, index: usize) {
-        if (self.objects.len() + 1) * 3 > self.table.len() * 2 {
+        if self.objects.len() >= self.room {
             self.grow();
         }
         let address = identity::of(obj);
@@ -129,7 +132,7 @@ impl Memo {
     }
 
     /// The position of `address`, or of the free entry where it belongs.
-    #[inline]
+    #[inline(always)]
     fn find(&self, address: usize) -> usize {
         let mask = self.table.len() - 1;
         let at = first_probe(address, self.bits) & mask;
@@ -164,6 +167,7 @@ impl Memo {
         self.objects.reserve(if self.table.is_empty() { SMALLEST_TABLE / 2 } else { 0 });
         let entries = std::mem::replace(&mut self.table, vec![FREE; len]);
         self.bits = len.trailing_zeros();
+        self.room = len / 3 * 2;
         for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
@@ -196,8 +200,7 @@ impl Memo {
     /// must not find the memo half empty.
     #[must_use]
     pub(crate) fn take_objects(&mut self) -> Vec<Py<PyAny>> {
-        self.table = Vec::new();
-        std::mem::take(&mut self.objects)
+        std::mem::take(self).objects
     }
 
     /// The objects, for the garbage collector.
@@ -240,6 +243,7 @@ impl Memo {
         Self {
             table: self.table.clone(),
             bits: self.bits,
+            room: self.room,
             objects: self.objects.iter().map(|object| object.clone_ref(py)).collect(),
         }
     }

@@ -42,15 +42,24 @@ impl<'py> Engine<'py, '_> {
     /// Saves a short `str` of ASCII, from protocol 4 on, or refers to it.
     #[inline(always)]
     pub(super) fn save_str_at_once(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> bool {
-        if shared == Shared::Maybe
-            && let Some(index) = self.memo.get(obj)
-        {
-            return self.encoder.refer(index);
+        match shared {
+            Shared::Never => {
+                let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
+                ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii))
+            }
+            Shared::Maybe => match self.memo.get(obj) {
+                Some(index) => self.encoder.refer(index),
+                None => self.save_new_str_at_once(obj),
+            },
         }
-        let Ok(string) = obj.cast::<PyString>() else { return false };
-        let Some(ascii) = text::ascii(string) else { return false };
-        let is_written = self.encoder.try_short_unicode(ascii);
-        if is_written && shared == Shared::Maybe && !self.settings.fast {
+    }
+
+    /// The same for one that the memo does not have.
+    #[inline(never)]
+    fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
+        let is_written = ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
+        if is_written && !self.settings.fast {
             self.memo.put(obj);
             self.encoder.memoize_uncounted();
         }

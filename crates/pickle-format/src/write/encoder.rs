@@ -463,7 +463,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// The same from protocol 4 on, where the reader counts along: `MEMOIZE`, now or at the end of the pickle.
-    #[inline]
+    #[inline(always)]
     pub fn memoize_uncounted(&mut self) {
         if let Some(referenced) = &mut self.referenced {
             referenced.note(self.buffer.len());

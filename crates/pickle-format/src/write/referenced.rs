@@ -41,12 +41,8 @@ const MOST_KEPT: usize = 64 << 10;
 
 impl Referenced {
     /// The object whose opcodes end at this offset might be referred to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(&mut self, end: usize) {
-        if self.places.capacity() == 0 {
-            // What a function needs.
-            self.places.reserve(64);
-        }
         self.places.push(end);
     }
 
