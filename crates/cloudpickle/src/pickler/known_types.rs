@@ -54,6 +54,16 @@ pub(super) fn is_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(false)
 }
 
+/// Whether `ty` is the metaclass of the dtypes of the numpy that is loaded: its classes are imported by their names.
+pub(super) fn makes_dtypes_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    let py = ty.py();
+    if !instance::name_of(ty).starts_with("numpy.") {
+        return Ok(false);
+    }
+    let Some(numpy) = lookup::imported(intern!(py, "numpy").as_any())? else { return Ok(false) };
+    Ok(numpy.getattr_opt(intern!(py, "dtype"))?.is_some_and(|dtype| dtype.get_type().is(ty)))
+}
+
 /// Whether `ty` is `decimal.Decimal`, as it is written in C.
 pub(super) fn is_decimal(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(ty.name()? == "Decimal" && found_in(ty, "_decimal")?)

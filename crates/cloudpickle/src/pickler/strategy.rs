@@ -171,8 +171,12 @@ impl<'py> Engine<'py, '_> {
         }
         let runtime = self.runtime;
         // Neither is written from its fields, and they would not be found out by the questions below.
-        if obj.is_instance_of::<PyType>() || obj.is_exact_instance_of::<PyFunction>() {
+        if obj.is_exact_instance_of::<PyFunction>() {
             return Ok(Strategy::Reduction);
+        }
+        if obj.is_instance_of::<PyType>() {
+            let is_harmless = self.settings.protocol.has_frames() && known_types::makes_dtypes_of_numpy(ty)?;
+            return Ok(if is_harmless { Strategy::KnownReduction } else { Strategy::Reduction });
         }
         let metaclass = ty.get_type();
         let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);

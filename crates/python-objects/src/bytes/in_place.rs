@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -30,6 +31,17 @@ type Memory = Box<[MaybeUninit<u8>]>;
 
 /// From this size on, memory grows by half and not to the double.
 const MODERATE: usize = 16 << 20;
+
+/// How much the last object needed that did not stay beside, and somewhat more. The next one is likely to be of about the
+/// same size, and is given that much at once: an allocator that is asked for more and more, and in the end given back what
+/// was too much, hands out pages that are new each time, and to touch those takes longer than to write them.
+static EXPECTED: AtomicUsize = AtomicUsize::new(0);
+/// This part of an object may be left over at its end: less than the allocator would take back for good.
+const SPARE: usize = 16;
+/// Objects longer than this are not expected to come again.
+const TOO_LARGE_TO_EXPECT: usize = 16 << 20;
+/// An object is not given more than so many times what it needs at the moment.
+const MOST_TIMES: usize = 64;
 
 unsafe extern "C" {
     // Documented for extensions, and not in `pyo3::ffi`.
@@ -65,6 +77,9 @@ impl<'py> BytesBuilder<'py> {
     /// `MemoryError`.
     pub fn finish(mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         if self.object.is_null() {
+            if self.len > BESIDE {
+                EXPECTED.store(0, Ordering::Relaxed);
+            }
             // SAFETY: as many bytes are there, which become the contents of a new object; null comes with an exception.
             let object = unsafe {
                 let object = ffi::PyBytes_FromStringAndSize(self.start.cast(), self.len.cast_signed());
@@ -72,11 +87,18 @@ impl<'py> BytesBuilder<'py> {
             }?;
             return Ok(object.cast_into()?);
         }
+        let expected = if self.len <= TOO_LARGE_TO_EXPECT { self.len + self.len / (2 * SPARE) } else { 0 };
+        EXPECTED.store(expected, Ordering::Relaxed);
         let mut object = std::mem::replace(&mut self.object, std::ptr::null_mut());
-        // SAFETY: `object` is a `bytes` with one reference, which is given up to the call; `len` is at most its length. It
-        // comes back, perhaps elsewhere, or is null and an exception is set.
+        // SAFETY: `object` is a `bytes` with one reference and without a hash, of `capacity` bytes and a zero behind them, and
+        // `len` is less or the same. `_PyBytes_Resize` gives it back, perhaps elsewhere, or is null and an exception is set.
         let object = unsafe {
-            _PyBytes_Resize(&raw mut object, self.len.cast_signed());
+            if self.capacity - self.len <= self.len / SPARE {
+                (*object.cast::<ffi::PyVarObject>()).ob_size = self.len.cast_signed();
+                self.start.add(self.len).write(0);
+            } else {
+                _PyBytes_Resize(&raw mut object, self.len.cast_signed());
+            }
             Bound::from_owned_ptr_or_err(py, object)
         }?;
         Ok(object.cast_into()?)
@@ -204,11 +226,17 @@ impl<'py> BytesBuilder<'py> {
     #[inline(never)]
     fn grow(&mut self, additional: usize) -> bool {
         let Some(needed) = self.len.checked_add(additional) else { return false };
-        if self.object.is_null() && self.capacity < LONG_BESIDE && needed <= LONG_BESIDE {
+        let expected = EXPECTED.load(Ordering::Relaxed);
+        let is_expected = expected > LONG_BESIDE && expected / MOST_TIMES <= needed;
+        if self.object.is_null() && self.capacity < LONG_BESIDE && needed <= LONG_BESIDE && !is_expected {
             return self.go_on_in_longer_memory();
         }
         let factor_of_growth = if self.capacity < MODERATE { self.capacity } else { self.capacity / 2 };
-        let Ok(capacity) = isize::try_from(needed.max(self.capacity + factor_of_growth)) else { return false };
+        let mut capacity = needed.max(self.capacity + factor_of_growth);
+        if is_expected {
+            capacity = capacity.max(expected);
+        }
+        let Ok(capacity) = isize::try_from(capacity) else { return false };
         // SAFETY: attached to the interpreter. A new `bytes` is not initialised, has one reference, and is nobody else's
         // until `finish`. `_PyBytes_Resize` takes the one reference there is and gives another, or null.
         unsafe {
