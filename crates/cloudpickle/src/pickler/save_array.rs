@@ -7,17 +7,18 @@ use pyo3::types::PyString;
 
 use super::engine::{Engine, Saved};
 use super::optimism::Shared;
+use super::output::Output;
 use crate::by_value::lookup;
 
 impl<'py> Engine<'py, '_> {
     /// Writes an array of plain bytes in the order of C, if the pickle has the function that makes it, and its dtype.
     ///
-    /// Large ones go the usual way, on which a file gets their memory without a copy.
+    /// Large ones go the usual way to a file, which gets their memory without a copy.
     pub(super) fn save_array(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
         let py = self.py;
         let Some((arrays, from_buffer)) = &mut self.strategies.arrays else { return Ok(None) };
         let Some(array) = arrays.plain(obj)? else { return Ok(None) };
-        if is_large(array.len()) {
+        if is_large(array.len()) && matches!(self.output, Output::File(_)) {
             return Ok(None);
         }
         let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype())) else {
