@@ -180,11 +180,12 @@ impl<'py> Engine<'py, '_> {
         }
         let metaclass = ty.get_type();
         let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);
-        if !is_plain && !metaclass.is(&runtime.enum_meta) && !known_types::is_of_numpy(ty)? {
+        let is_dtype = !is_plain && !metaclass.is(&runtime.enum_meta);
+        if is_dtype && !known_types::is_of_numpy(ty)? || self.hooks.reducer_for(ty)?.is_some() {
             return Ok(Strategy::Reduction);
         }
-        if self.hooks.reducer_for(ty)?.is_some() {
-            return Ok(Strategy::Reduction);
+        if is_dtype && self.settings.protocol.has_frames() {
+            return Ok(Strategy::KnownReduction);
         }
         if let Some(strategy) = self.by_name(obj, ty)? {
             return Ok(strategy);
