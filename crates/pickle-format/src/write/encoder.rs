@@ -396,6 +396,13 @@ impl<B: Buffer> Encoder<B> {
     pub fn payload_header(&mut self, payload: Payload, len: u64) -> Result<()> {
         let header = payload.header(len, self.protocol)?;
         self.close_frame();
+        if let Some(referenced) = &mut self.referenced
+            && referenced.room_before_payload() > 0
+        {
+            let start = self.buffer.len();
+            self.buffer.append_zeros(referenced.room_before_payload());
+            referenced.leave_room(start..self.buffer.len());
+        }
         self.buffer.extend_from_slice(header.as_slice());
         Ok(())
     }
@@ -438,7 +445,8 @@ impl<B: Buffer> Encoder<B> {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        if self.buffer.try_reserve(len.saturating_add(HEADERS)) {
+        let room = self.referenced.as_ref().map_or(0, Referenced::room_before_payload);
+        if self.buffer.try_reserve(len.saturating_add(HEADERS + room)) {
             Ok(())
         } else {
             Err(FormatError::OutOfMemory { len: len as u64 })

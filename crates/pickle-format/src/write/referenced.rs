@@ -29,6 +29,10 @@ pub struct Referenced {
     places: Vec<usize>,
     /// Whether anything is to be memoized.
     any: bool,
+    /// How many objects are referred to for which no room was left yet.
+    without_room: usize,
+    /// The room that was left, before large payloads.
+    room: Vec<Range<usize>>,
     references: References,
     /// The places of those that are referred to, when they are numbered.
     memoized: Vec<usize>,
@@ -58,8 +62,21 @@ impl Referenced {
     /// The object that was noted as number `target` is memoized, whatever refers to it.
     #[cold]
     pub(super) fn keep(&mut self, target: usize) {
+        self.without_room += usize::from(self.places[target] & IS_REFERENCED == 0);
         self.places[target] |= IS_REFERENCED;
         self.any = true;
+    }
+
+    /// How many bytes are to be left before a large payload. What stands before it will be longer by as much, and the payload
+    /// need not be moved for that.
+    pub(super) fn room_before_payload(&self) -> usize {
+        self.without_room
+    }
+
+    /// The room was left here.
+    pub(super) fn leave_room(&mut self, room: Range<usize>) {
+        self.without_room = 0;
+        self.room.push(room);
     }
 
     /// A frame is closed, and has a header.
@@ -110,6 +127,8 @@ impl Referenced {
     fn forget(&mut self) {
         self.places.clear();
         self.any = false;
+        self.without_room = 0;
+        self.room.clear();
         self.references.clear();
         self.memoized.clear();
         self.frames.clear();
@@ -126,12 +145,13 @@ impl Referenced {
     }
 
     /// Puts a MEMOIZE at each of the places, and gives their numbers to the references that have no room for them, of which
-    /// there are `longer`. From the last one to the first: each byte moves once.
+    /// there are `longer`. From the last one to the first: each byte moves once at most.
     fn insert(&mut self, buffer: &mut impl Buffer, memoized: &[usize], longer: usize) {
         let end = buffer.len();
-        buffer.append_zeros(memoized.len() + longer * (LONG - SHORT));
+        let room: usize = self.room.iter().map(ExactSizeIterator::len).sum();
+        buffer.append_zeros(memoized.len() + longer * (LONG - SHORT) - room);
         let bytes = buffer.as_mut_slice();
-        let mut move_up = MoveUp { from: end, to: bytes.len(), bytes };
+        let mut move_up = MoveUp { from: end, to: bytes.len(), bytes, room: &self.room };
         let mut frames = LengthsOfFrames { frames: &self.frames, growth: 0 };
         let mut memoized = memoized.iter().copied().rev().peekable();
         let mut left = longer;
@@ -269,12 +289,30 @@ struct MoveUp<'a> {
     from: usize,
     /// To before this one.
     to: usize,
+    /// What is not to be moved, but written over.
+    room: &'a [Range<usize>],
 }
 
 impl MoveUp<'_> {
     /// Moves what is behind `at`, and puts `inserted` there, in place of the last `replaced` bytes before.
     #[inline]
     fn insert<const N: usize>(&mut self, at: usize, replaced: usize, inserted: [u8; N]) {
+        while let Some((room, others)) = self.room.split_last()
+            && room.start >= at
+        {
+            self.room = others;
+            self.move_from(room.end);
+            self.from = room.start;
+        }
+        self.move_from(at);
+        let end = self.to;
+        self.from = at - replaced;
+        self.to = end - N;
+        self.bytes[self.to..end].copy_from_slice(&inserted);
+    }
+
+    #[inline]
+    fn move_from(&mut self, at: usize) {
         /// Fewer bytes than these are moved one by one: a call takes longer.
         const FEW: usize = 8;
 
@@ -284,12 +322,10 @@ impl MoveUp<'_> {
             for offset in (0..len).rev() {
                 self.bytes[to + offset] = self.bytes[at + offset];
             }
-        } else {
+        } else if to != at {
             self.bytes.copy_within(at..self.from, to);
         }
-        self.from = at - replaced;
-        self.to = to - N;
-        self.bytes[self.to..to].copy_from_slice(&inserted);
+        (self.from, self.to) = (at, to);
     }
 }
 
