@@ -13,6 +13,8 @@ use python_objects::{compat, dict, int, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
+use crate::by_value::fingerprinted_code::FingerprintedCode;
+use crate::by_value::lookup::StaticTypes;
 use crate::rebuild::cell::EmptyCellValue;
 use crate::rebuild::context_var::ContextVars;
 use crate::reduce::code::BytecodeVersion;
@@ -191,6 +193,10 @@ pub(crate) struct State {
     pub(crate) by_value_modules: Py<PySet>,
     /// The ids of the classes that travelled by value.
     pub(crate) classes: ClassTracker,
+    /// What was found out about the code of methods of classes that were sent.
+    pub(crate) fingerprinted_code: FingerprintedCode,
+    /// The names of static types.
+    pub(crate) static_types: StaticTypes,
     /// The ids of the context variables that travelled.
     pub(crate) context_vars: ContextVars,
     /// The type of an `OrderedDict`'s `keys()`. It has no name to be looked up by, nor have the next two.
@@ -248,6 +254,8 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
+            fingerprinted_code: FingerprintedCode::new(),
+            static_types: StaticTypes::default(),
             context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,

@@ -31,6 +31,14 @@ pub fn namespace<'py>(_: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDi
     Ok(None)
 }
 
+/// Whether `class` is a static type: C code has it, nobody can change it, and it lives as long as the process.
+#[must_use]
+pub fn is_static(class: &Bound<'_, PyType>) -> bool {
+    // SAFETY: a live type object, whose flags are read.
+    let flags = unsafe { pyo3::ffi::PyType_GetFlags(class.as_type_ptr()) };
+    cfg!(not(PyPy)) && flags & pyo3::ffi::Py_TPFLAGS_HEAPTYPE == 0
+}
+
 /// Whether `class` is `base` or derived from it, whatever the metaclass says.
 #[must_use]
 pub fn is_derived(class: &Bound<'_, PyType>, base: &Bound<'_, PyType>) -> bool {

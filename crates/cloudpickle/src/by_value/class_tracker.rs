@@ -58,8 +58,8 @@ struct Tracked {
     home: Option<u32>,
     /// What is told apart by identity in the class's fingerprints.
     identities: Vec<usize>,
-    /// The definition that was last sent from here.
-    sent: Option<Definition>,
+    /// The definition that was last sent from here, as pairs of numbers for name and contents.
+    sent: Option<Vec<(u64, u64)>>,
     /// The definition that was last applied here.
     applied: Option<Definition>,
 }
@@ -324,7 +324,7 @@ impl ClassTracker {
     }
 
     /// Remembers the definition with which a class leaves this process.
-    pub(crate) fn note_sent(&self, class: &Bound<'_, PyAny>, definition: Definition, identities: Vec<usize>) {
+    pub(crate) fn note_sent(&self, class: &Bound<'_, PyAny>, definition: Vec<(u64, u64)>, identities: Vec<usize>) {
         self.entry(class, |entry| {
             entry.sent = Some(definition);
             entry.identities = identities;
@@ -341,8 +341,9 @@ impl ClassTracker {
             if entry.applied.is_none() && entry.sent.is_none() {
                 return Arrival::Unknown;
             }
+            let sent: Option<Definition> = entry.sent.as_ref().map(|sent| sent.iter().copied().collect());
             let is_known = |(name, value): (&u64, &u64)| {
-                [&entry.applied, &entry.sent].into_iter().flatten().any(|known| known.get(name) == Some(value))
+                [&entry.applied, &sent].into_iter().flatten().any(|known| known.get(name) == Some(value))
             };
             let edited = definition.iter().filter(|entry| !is_known(*entry)).map(|(name, _)| *name).collect();
             let gone = entry.applied.iter().flat_map(HashMap::keys);

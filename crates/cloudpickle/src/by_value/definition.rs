@@ -25,6 +25,7 @@ use python_objects::kind::Kind;
 use python_objects::{identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
+use super::fingerprinted_code::Found;
 use super::{code_globals, lookup};
 use crate::address::{AddressHasher, ByAddress};
 use crate::rebuild::cell::contents;
@@ -48,10 +49,19 @@ pub(crate) fn name_number(name: &Bound<'_, PyAny>) -> u64 {
     }
 }
 
-/// The fingerprints of the attributes in `state`, in their order. `identities` are the addresses of the objects that were
+/// The fingerprints of some attributes, in their order. `identities` are the addresses of the objects that were
 /// told apart by identity so far.
-pub(crate) fn fingerprints(state: &Bound<'_, PyDict>, identities: &mut Vec<usize>) -> PyResult<Vec<u64>> {
-    state.iter().map(|(_, value)| Walk::new(identities).fingerprint(&value, 0)).collect()
+pub(crate) fn fingerprints<'py>(
+    values: impl Iterator<Item = Bound<'py, PyAny>>,
+    identities: &mut Vec<usize>,
+) -> PyResult<Vec<u64>> {
+    let mut walk = Walk::new(identities);
+    values
+        .map(|value| {
+            walk.begin_anew();
+            walk.fingerprint(&value, 0)
+        })
+        .collect()
 }
 
 /// The fingerprint of one attribute; of no use for what is told apart by identity.
@@ -119,8 +129,8 @@ struct Walk<'py, 'a> {
     /// Keeps alive what was made on the way, whose addresses are in `visited`.
     kept: Vec<Bound<'py, PyAny>>,
     left: usize,
-    /// The numbers of the classes of instances.
-    classes: ByAddress<u64>,
+    /// The numbers of the classes that were met, which are kept alive here.
+    classes: ByAddress<(Bound<'py, PyType>, u64)>,
     identities: &'a mut Vec<usize>,
 }
 
@@ -133,6 +143,13 @@ impl<'py, 'a> Walk<'py, 'a> {
             classes: ByAddress::default(),
             identities,
         }
+    }
+
+    /// Goes on to another attribute.
+    fn begin_anew(&mut self) {
+        self.visited.clear();
+        self.kept.clear();
+        self.left = OBJECTS;
     }
 
     fn fingerprint(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
@@ -233,7 +250,7 @@ impl<'py, 'a> Walk<'py, 'a> {
             return self.function(function, depth);
         }
         if let Ok(class) = value.cast::<PyType>() {
-            return Ok(class_number(class));
+            return Ok(self.class_number(class));
         }
         if value.cast::<PyModule>().is_ok() {
             let name = get(intern!(py, "__name__")).map_or_else(String::new, |name| name.to_string());
@@ -274,8 +291,7 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(earlier);
         }
         let ty = value.get_type();
-        // An instance keeps its class alive, and is kept itself.
-        let class = *self.classes.entry(identity::of(&ty)).or_insert_with(|| class_number(&ty));
+        let class = self.class_number(&ty);
         // What has no `__dict__` would say so by an exception.
         let attributes = if instance::lacks_dict(&ty) {
             None
@@ -291,6 +307,12 @@ impl<'py, 'a> Walk<'py, 'a> {
             }
             _ => Ok(Digest::of("identity").word(class).word(self.identity(value)).0),
         }
+    }
+
+    fn class_number(&mut self, class: &Bound<'py, PyType>) -> u64 {
+        let (_, number) =
+            self.classes.entry(identity::of(class)).or_insert_with(|| (class.clone(), class_number(class)));
+        *number
     }
 
     fn identity(&mut self, value: &Bound<'py, PyAny>) -> u64 {
@@ -311,7 +333,8 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(earlier);
         }
         let code = parts.code.cast_into::<PyCode>()?;
-        let mut digest = Digest::of("function").word(self.code(&code, depth + 1)?);
+        let (of_code, global_names) = self.code_and_names(&code)?;
+        let mut digest = Digest::of("function").word(of_code);
         let closure = parts.closure.map(Bound::into_any);
         let attributes = parts.attributes.filter(|attributes| !attributes.is_empty()).map(Bound::into_any);
         for part in
@@ -319,11 +342,32 @@ impl<'py, 'a> Walk<'py, 'a> {
         {
             digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
-        for name in code_globals::global_names(&code)? {
+        for name in global_names {
             let value = parts.globals.get_item(name)?;
             digest = digest.word(value.map_or(Ok(0), |value| self.fingerprint(&value, depth + 1))?);
         }
         Ok(digest.0)
+    }
+
+    /// The fingerprint of a function's code and the names of the globals that it uses. Code does not change: what was found
+    /// out once is remembered, if nothing of it depends on where the code was met.
+    fn code_and_names(&mut self, code: &Bound<'py, PyCode>) -> PyResult<(u64, Bound<'py, PyTuple>)> {
+        let known = &Runtime::get(code.py()).state.fingerprinted_code;
+        if let Some(found) = known.find(code)
+            && found.objects <= self.left
+        {
+            self.left -= found.objects;
+            return Ok((found.fingerprint, found.global_names.into_bound(code.py())));
+        }
+        let (before, seen) = (self.left, self.visited.len());
+        // Code cannot contain itself, so its depth counts from here.
+        let fingerprint = self.code(code, 1)?;
+        let global_names = PyTuple::new(code.py(), code_globals::global_names(code)?)?;
+        if self.left > 0 && self.visited.len() == seen {
+            let global_names = global_names.clone().unbind();
+            known.remember(code, Found { fingerprint, objects: before - self.left, global_names })?;
+        }
+        Ok((fingerprint, global_names))
     }
 
     /// Code does not change, and cannot contain itself.
@@ -392,6 +436,16 @@ fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
 /// depend on which classes had an id before.
 fn class_number(class: &Bound<'_, PyType>) -> u64 {
     let py = class.py();
+    // Nobody can change or remove a static type, nor could it travel by value.
+    if let Some((module, name)) = lookup::names_of_static_type(class) {
+        return [module, name]
+            .iter()
+            .fold(Digest::of("name"), |digest, part| match part.to_str() {
+                Ok(part) => digest.bytes(part.as_bytes()),
+                Err(_) => digest.bytes(b""),
+            })
+            .0;
+    }
     if wanted() == Ids::Random
         && !lookup::by_reference(class).unwrap_or(true)
         && let Ok(id) = tracker(py).tracker_id(class)
@@ -405,9 +459,12 @@ fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
     let py = named.py();
     [intern!(py, "__module__"), intern!(py, "__qualname__")]
         .into_iter()
-        .fold(Digest::of("name"), |digest, name| {
-            let part = named.getattr(name).map(|part| part.to_string()).unwrap_or_default();
-            digest.bytes(part.as_bytes())
+        .fold(Digest::of("name"), |digest, name| match named.getattr(name) {
+            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| part.to_str().ok()) {
+                Some(part) => digest.bytes(part.as_bytes()),
+                None => digest.bytes(part.to_string().as_bytes()),
+            },
+            Err(_) => digest.bytes(b""),
         })
         .0
 }

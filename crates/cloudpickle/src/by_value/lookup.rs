@@ -1,11 +1,16 @@
 //! Can an object be found by importing the module it says it comes from? Then its name is enough.
 
+use std::sync::{Mutex, PoisonError};
+
 use pyo3::exceptions::{PyAttributeError, PyException, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
+use python_objects::{class, identity};
 
 use super::registry;
+use crate::address::ByAddress;
 use crate::runtime::Runtime;
 
 /// The part of a qualified name that stands for a function's local variables, where nothing can be found.
@@ -106,6 +111,32 @@ pub(crate) fn is_found<'py>(
     let Some(module) = imported(module_name)? else { return Ok(false) };
     let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
     Ok(in_namespace(&module, name)?.flatten().is_some_and(|found| found.is(obj)))
+}
+
+/// The names of modules and types of the static types that were asked for: they never change, and each time that one is
+/// asked for its name, it makes the string anew.
+#[derive(Default)]
+pub(crate) struct StaticTypes(Mutex<ByAddress<(Py<PyString>, Py<PyString>)>>);
+
+/// The name of the module of a static type, and its own, if it is one whose metaclass is `type`. Static types are not
+/// freed.
+pub(crate) fn names_of_static_type<'py>(
+    ty: &Bound<'py, PyType>,
+) -> Option<(Bound<'py, PyString>, Bound<'py, PyString>)> {
+    let py = ty.py();
+    let runtime = Runtime::get(py);
+    if !class::is_static(ty) || !ty.get_type().is(&runtime.type_type) {
+        return None;
+    }
+    let known = || runtime.state.static_types.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+    if let Some((module, name)) = known().get(&identity::of(ty)) {
+        return Some((module.bind(py).clone(), name.bind(py).clone()));
+    }
+    let text = |name| ty.getattr(name).ok()?.cast_into_exact::<PyString>().ok();
+    let (module, name) = (text(intern!(py, "__module__"))?, text(intern!(py, "__qualname__"))?);
+    let replaced = known().insert(identity::of(ty), (module.clone().unbind(), name.clone().unbind()));
+    drop(replaced);
+    Some((module, name))
 }
 
 /// The modules in which no object is looked for.

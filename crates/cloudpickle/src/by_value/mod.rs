@@ -6,10 +6,12 @@
 //! - [`spawned`]: classes of the script that a spawned child runs a second time.
 //! - [`class_tracker`]: a class that travels by value several times stays one class.
 //! - [`definition`]: what of such a class was edited since it last travelled.
+//! - [`fingerprinted_code`]: what was found out about the code of its methods.
 
 pub(crate) mod class_tracker;
 pub(crate) mod code_globals;
 pub(crate) mod definition;
+pub(crate) mod fingerprinted_code;
 pub(crate) mod lookup;
 pub(crate) mod registry;
 pub(crate) mod spawned;

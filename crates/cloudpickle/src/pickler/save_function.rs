@@ -452,8 +452,18 @@ impl<'py> Engine<'py, '_> {
         let py = self.py;
         // The types of the singletons are written as what they are the types of.
         let singletons = [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)];
-        if singletons.iter().any(|singleton| obj.is(singleton.get_type())) {
+        if singletons.iter().any(|singleton| obj.as_ptr() == singleton.get_type_ptr().cast()) {
             return Ok(None);
+        }
+        if let Some((module_name, name)) = lookup::names_of_static_type(obj.cast::<PyType>()?)
+            && lookup::is_found(obj, module_name.as_any(), name.as_any())?
+        {
+            // What C code defines travels as a global also where its module is registered.
+            self.save_text(&module_name)?;
+            self.save_text(&name)?;
+            self.encoder.op(Opcode::StackGlobal);
+            self.memo_put(obj)?;
+            return Ok(Some(Saved::Done));
         }
         let by_reference = match lookup::importable(obj, None)? {
             Some((module, name)) if !registry::is_registered(&module)? => Some(name),

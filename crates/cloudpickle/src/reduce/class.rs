@@ -160,9 +160,10 @@ pub(super) fn add_definition<'py>(
     let py = class.py();
     let tracker = class_tracker::tracker(py);
     let mut identities = tracker.identities(class);
-    let fingerprints = definition::fingerprints(state, &mut identities)?;
-    let names = state.keys();
-    let sent = names.iter().map(|name| definition::name_number(&name)).zip(fingerprints.iter().copied()).collect();
+    let items = dict::items(state)?;
+    let fingerprints = definition::fingerprints(items.iter().map(|(_, value)| value.clone()), &mut identities)?;
+    let names = items.iter().map(|(name, _)| definition::name_number(name));
+    let sent = names.zip(fingerprints.iter().copied()).collect();
     tracker.note_sent(class, sent, identities);
     more.set_item(intern!(py, "definition"), definition::to_bytes(py, &fingerprints))
 }

@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
+use python_objects::instance;
 
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
@@ -117,6 +118,8 @@ pub(crate) fn is_type_var(obj: &Bound<'_, PyAny>) -> bool {
     let py = obj.py();
     match TYPE_VAR.get(py) {
         Some(type_var) => obj.get_type().is(type_var),
+        // As long as nobody imported `typing`, it is looked for each time: an exception and two imports.
+        None if !instance::name_of(&obj.get_type()).ends_with("TypeVar") => false,
         None => find_type_var(py).is_some_and(|type_var| obj.get_type().is(&type_var)),
     }
 }
