@@ -128,6 +128,39 @@ impl<'py> Slot<'py> {
     }
 }
 
+/// The slots of a type, to be had again as long as it is the same: what [`Slot::of`] found, without a reference to the type.
+pub struct KnownSlots {
+    /// Since Python 3.11 no two types, and no two states of one, ever have the same version: the interpreter's own
+    /// specialised instructions rely on it.
+    version: u32,
+    slots: Vec<(Py<PyString>, Offset)>,
+}
+
+impl KnownSlots {
+    /// What is to be remembered of `slots`, if they are all that of `ty` as it is, and changes of it can be seen.
+    #[must_use]
+    pub fn of(ty: &Bound<'_, PyType>, slots: &[Slot<'_>]) -> Option<Self> {
+        let version = version_of(ty).filter(|_| cfg!(Py_3_11))?;
+        let of_type = slots.iter().all(|slot| slot.class.is(ty));
+        let slots = slots.iter().map(|slot| (slot.name.clone().unbind(), slot.offset)).collect();
+        of_type.then_some(Self { version, slots })
+    }
+
+    /// The slots of `ty`, if it is the type that they were found in, and unchanged.
+    #[must_use]
+    pub fn get<'py>(&self, ty: &Bound<'py, PyType>) -> Option<Vec<Slot<'py>>> {
+        if version_of(ty) != Some(self.version) {
+            return None;
+        }
+        let slot = |(name, offset): &(Py<PyString>, Offset)| Slot {
+            name: name.bind(ty.py()).clone(),
+            class: ty.clone(),
+            offset: *offset,
+        };
+        Some(self.slots.iter().map(slot).collect())
+    }
+}
+
 /// Where the value of a slot is in an instance.
 #[derive(Clone, Copy)]
 enum Offset {

@@ -43,6 +43,34 @@ pub fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
     }
 }
 
+/// A `str` with the same characters and no other references, if they are ASCII and can be read without a call.
+#[cfg(not(any(PyPy, Py_3_14)))]
+#[must_use]
+pub fn ascii_copy<'py>(text: &Bound<'py, PyString>) -> Option<Bound<'py, PyString>> {
+    // Of these each process has one object.
+    let characters = ascii(text).filter(|characters| characters.len() > 1)?;
+    // SAFETY: the new `str` is compact, for nothing above ASCII, and has room for as many characters as it is made for;
+    // they are written before anybody else has a reference to it. An error is taken away, and the caller's longer way
+    // will meet it again.
+    unsafe {
+        let copy = ffi::PyUnicode_New(characters.len().cast_signed(), 0x7F);
+        let Some(copy) = Bound::from_owned_ptr_or_opt(text.py(), copy) else {
+            ffi::PyErr_Clear();
+            return None;
+        };
+        let room = ffi::PyUnicode_1BYTE_DATA(copy.as_ptr());
+        std::ptr::copy_nonoverlapping(characters.as_ptr(), room, characters.len());
+        Some(copy.cast_into_unchecked())
+    }
+}
+
+/// Nothing, for the same reason as below.
+#[cfg(any(PyPy, Py_3_14))]
+#[must_use]
+pub fn ascii_copy<'py>(_text: &Bound<'py, PyString>) -> Option<Bound<'py, PyString>> {
+    None
+}
+
 /// Nothing: the characters are not to be read without a call here.
 #[cfg(any(PyPy, Py_3_14))]
 #[inline]

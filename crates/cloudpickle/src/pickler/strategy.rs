@@ -3,7 +3,7 @@
 //! When the code of others has run, which may change a class or register a reducer, a decision holds if it can be seen that
 //! nothing of that kind happened.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use pyo3::intern;
@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyList, PyString, PyType};
 use python_objects::datetime::DateTimeType;
 use python_objects::dict::SharedKeys;
-use python_objects::instance::{self, Slot, TYPES_ARE_OPEN};
+use python_objects::identity;
+use python_objects::instance::{self, KnownSlots, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
 
 use super::engine::{CallsOfPython, Engine, Saved};
@@ -56,6 +57,20 @@ pub(super) struct Ordinary<'py> {
     /// A table of keys, shared by instances, in which no name stands that says how an instance is reduced; and when that
     /// was found out.
     pub(super) harmless_keys: Cell<Option<(SharedKeys, CallsOfPython)>>,
+}
+
+/// What an earlier dump found out about a class that leaves reducing to `object`.
+struct FoundBefore {
+    slots: KnownSlots,
+    has_dict: bool,
+}
+
+/// How many classes are remembered.
+const MOST_FOUND: usize = 1024;
+
+thread_local! {
+    /// By the address of the class, which [`KnownSlots`] tells from others that had the address before.
+    static FOUND_BEFORE: RefCell<ByAddress<FoundBefore>> = RefCell::default();
 }
 
 /// What was decided of a type, and when.
@@ -228,6 +243,29 @@ impl<'py> Engine<'py, '_> {
 
     /// What is to be known of a class that leaves reducing to `object`.
     fn ordinary(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Ordinary<'py>>> {
+        let found = FOUND_BEFORE.with_borrow(|found| {
+            let found = found.get(&identity::of(ty))?;
+            let slots = found.slots.get(ty)?;
+            Some(Ordinary { class: ty.clone(), slots, has_dict: found.has_dict, harmless_keys: Cell::default() })
+        });
+        if found.is_some() {
+            return Ok(found);
+        }
+        let found = self.look_at_ordinary(ty)?;
+        if let Some(Ordinary { slots, has_dict, .. }) = &found
+            && let Some(slots) = KnownSlots::of(ty, slots)
+        {
+            let replaced = FOUND_BEFORE.with_borrow_mut(|before| {
+                // Of types that are gone, too.
+                let dropped = if before.len() >= MOST_FOUND { std::mem::take(before) } else { ByAddress::default() };
+                (before.insert(identity::of(ty), FoundBefore { slots, has_dict: *has_dict }), dropped)
+            });
+            drop(replaced);
+        }
+        Ok(found)
+    }
+
+    fn look_at_ordinary(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Ordinary<'py>>> {
         let py = self.py;
         if !instance::has_plain_attributes(ty) {
             return Ok(None);

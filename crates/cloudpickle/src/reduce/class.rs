@@ -1,7 +1,5 @@
 //! Classes, whatever their metaclass.
 
-use std::cmp::Ordering;
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
@@ -318,9 +316,12 @@ fn own_attributes<'py>(
     mut wanted: impl FnMut(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut items = dict::items(namespace)?;
-    let is_text = |name: &Bound<'py, PyAny>| name.cast_exact::<PyString>().is_ok_and(|name| name.to_str().is_ok());
-    if items.iter().all(|(name, _)| is_text(name)) {
-        items.sort_by(|(one, _), (other, _)| compare(one, other));
+    let names: Option<Vec<&str>> = items.iter().map(|(name, _)| plain_text(name)).collect();
+    if let Some(names) = names {
+        // UTF-8 has the order of code points, which is Python's.
+        let mut order: Vec<usize> = (0..items.len()).collect();
+        order.sort_unstable_by_key(|index| names[*index]);
+        items = order.into_iter().map(|index| items[index].clone()).collect();
     } else {
         let names = namespace.keys();
         names.sort()?;
@@ -340,12 +341,9 @@ fn own_attributes<'py>(
     Ok(own)
 }
 
-/// The order of two plain strings: UTF-8 has that of code points, which is Python's.
-fn compare(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> Ordering {
-    match (one.cast::<PyString>(), other.cast::<PyString>()) {
-        (Ok(one), Ok(other)) => one.to_str().ok().cmp(&other.to_str().ok()),
-        _ => Ordering::Equal,
-    }
+/// The characters of a plain string.
+fn plain_text<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    name.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
 /// The class's `__dict__` as it is at this moment, so that what is made of it fits together whatever changes the class

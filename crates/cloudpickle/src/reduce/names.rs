@@ -56,11 +56,12 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     if let Some(copy) = repeated {
         return copy.into_any();
     }
-    let Some(text) = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()) else {
+    let Some(characters) = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok()) else {
         // Not a plain string, or one with lone surrogates: left as it is.
         return name.clone();
     };
-    let new = || PyString::new(py, text);
+    let new =
+        || name.cast::<PyString>().ok().and_then(text::ascii_copy).unwrap_or_else(|| PyString::new(py, characters));
     let replaced;
     let copy = {
         let Ok(hash) = name.hash() else { return new().into_any() };
@@ -68,7 +69,7 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
             let copies = copies.as_mut()?.get_or_insert_default();
             let copy = copies.by_hash.entry(hash.cast_unsigned()).or_insert_with(|| new().unbind()).bind(py).clone();
             // Another text may have the same hash.
-            copy.to_str().is_ok_and(|copy| copy == text).then(|| {
+            copy.to_str().is_ok_and(|copy| copy == characters).then(|| {
                 copies.last.swap(0, 1);
                 let replaced = copies.last[0].replace((name.clone().unbind(), copy.clone().unbind()));
                 (copy, replaced)
