@@ -38,6 +38,11 @@ impl FingerprintedCode {
         Self(Mutex::new(Table { by_address: ByAddress::default(), sweep_at: FIRST_SWEEP }))
     }
 
+    /// The names of the globals that `code` uses, if they are known.
+    pub(crate) fn global_names<'py>(&self, code: &Bound<'py, PyCode>) -> Option<Bound<'py, PyTuple>> {
+        Some(self.find(code)?.global_names.into_bound(code.py()))
+    }
+
     /// What is known of `code`.
     pub(crate) fn find(&self, code: &Bound<'_, PyCode>) -> Option<Found> {
         let py = code.py();

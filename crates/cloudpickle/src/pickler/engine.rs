@@ -701,6 +701,9 @@ impl<'py, 's> Engine<'py, 's> {
         };
         if reducer_override.is_none() && self.writes_natively()? && has_harmless_reducer(obj)? {
             // What was decided so far still holds.
+            if let Some(saved) = self.save_harmless(obj)? {
+                return Ok(saved);
+            }
         } else if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
             self.before_code_of_others()?;
         } else {

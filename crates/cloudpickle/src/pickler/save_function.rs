@@ -396,6 +396,18 @@ impl<'py> Engine<'py, '_> {
         Ok(None)
     }
 
+    /// Begins to write an object whose reducer is this package's and harmless, if it need not be
+    /// called through Python.
+    pub(super) fn save_harmless(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        if let Some(reduction) = reduce::own_reduction(obj)? {
+            return self.save_reduction(reduction, obj).map(Some);
+        }
+        match reduce::name_of_sentinel(obj)? {
+            Some(name) => self.save_found_global(obj, &name),
+            None => Ok(None),
+        }
+    }
+
     /// Whether functions and what they consist of may be written without a reduction, which a reducer of somebody else's
     /// could have changed.
     pub(super) fn writes_natively(&mut self) -> PyResult<bool> {
@@ -494,8 +506,14 @@ impl<'py> Engine<'py, '_> {
         if !owner.is_none() && !owner.is_exact_instance_of::<PyModule>() {
             return Ok(None);
         }
-        let (module_name, name) = (obj.getattr(intern!(py, "__module__"))?, obj.getattr(intern!(py, "__name__"))?);
-        if !module_name.is_exact_instance_of::<PyString>() || !lookup::is_found(obj, &module_name, &name)? {
+        let name = obj.getattr(intern!(py, "__name__"))?;
+        self.save_found_global(obj, &name)
+    }
+
+    /// An object as a global under `name`, if it is found there in its module.
+    fn save_found_global(&mut self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let module_name = obj.getattr(intern!(self.py, "__module__"))?;
+        if !module_name.is_exact_instance_of::<PyString>() || !lookup::is_found(obj, &module_name, name)? {
             return Ok(None);
         }
         self.save_text(module_name.cast::<PyString>()?)?;

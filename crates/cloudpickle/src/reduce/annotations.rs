@@ -148,8 +148,8 @@ fn collect_names<'py>(value: &Bound<'py, PyAny>, names: &Bound<'py, PyDict>, lev
     if let Ok(text) = value.cast::<PyString>() {
         return add_names(&text.to_string_lossy(), names);
     }
-    // What is a class itself has no text in it.
-    if levels == 0 || value.is_instance_of::<PyType>() {
+    // What is a class itself has no text in it, nor has None.
+    if levels == 0 || value.is_none() || value.is_instance_of::<PyType>() {
         return Ok(());
     }
     if is_forward_ref(value)? {

@@ -302,7 +302,11 @@ fn used_globals<'py>(
     probe: &mut Probe,
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
     let py = code.py();
-    let names = code_globals::global_names(code)?;
+    // Those of a class's methods were found out for its fingerprints.
+    let names = match Runtime::get(py).state.fingerprinted_code.global_names(code) {
+        Some(names) => names,
+        None => PyTuple::new(py, code_globals::global_names(code)?)?,
+    };
     let text = match annotations {
         Some(annotations) if !probe.is_attempt() => annotations::names_in_text(annotations)?,
         _ => None,

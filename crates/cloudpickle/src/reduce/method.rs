@@ -51,6 +51,10 @@ fn importable_name<'py>(
 #[pyfunction]
 #[pyo3(name = "_classmethod_reduce")]
 pub(crate) fn classmethod_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    let py = obj.py();
-    (obj.get_type(), (obj.getattr(intern!(py, "__func__"))?,)).into_pyobject(py)
+    (obj.get_type(), parts(obj)?).into_pyobject(obj.py())
+}
+
+/// What a `classmethod` or `staticmethod` is made from.
+pub(super) fn parts<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    (obj.getattr(intern!(obj.py(), "__func__"))?,).into_pyobject(obj.py())
 }

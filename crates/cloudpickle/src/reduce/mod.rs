@@ -35,6 +35,7 @@ use pyo3::types::{PyCFunction, PyDict, PyList, PyTuple, PyType};
 use crate::runtime::{self, Runtime};
 pub(crate) use names::interned;
 use names::{copy_of, interned_names};
+use reduction::Reduction;
 
 /// Declares which types go to which reducer: one line each, `[fields of Runtime] => family::function;`. A function that
 /// no type goes to has `[]`: it is added under its name only.
@@ -93,6 +94,37 @@ pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
         Some(position) => is_untouched(py, position),
         None => Ok(false),
     }
+}
+
+/// The reduction of a property or a method of a class, of which it is known that its reducer is the one below.
+pub(crate) fn own_reduction<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Reduction<'py>>> {
+    let py = obj.py();
+    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
+    let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
+    let args = if is(&runtime.property_type) {
+        descriptor::parts(obj)?
+    } else if is(&runtime.classmethod_type) || is(&runtime.staticmethod_type) {
+        method::parts(obj)?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Reduction::call(obj.get_type().into_any(), args)))
+}
+
+/// The name by which one of the sentinels of `dataclasses` travels, of which it is known that its reducer is the one
+/// below.
+pub(crate) fn name_of_sentinel<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = obj.py();
+    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
+    let state = &runtime.state;
+    let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
+    let is_field = is(&runtime.field_sentinel_type);
+    if !is_field
+        && ![&state.missing_type, &state.default_factory_sentinel_type, &state.kw_only_type].into_iter().any(is)
+    {
+        return Ok(None);
+    }
+    if is_field { obj.getattr_opt(intern!(py, "name")) } else { sentinel::name_of(obj) }
 }
 
 /// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.

@@ -14,14 +14,24 @@ use crate::runtime::Runtime;
 #[pyo3(name = "_dataclass_sentinel_reduce")]
 pub(crate) fn dataclass_sentinel_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = obj.py();
+    match name_of(obj)? {
+        // A string is a reduction too: `save_global` under this name.
+        Some(name) => Ok(name),
+        None => py.get_type::<PyAny>().call_method1(intern!(py, "__reduce_ex__"), (obj, 2)),
+    }
+}
+
+/// The name of a sentinel in `dataclasses`.
+pub(super) fn name_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = obj.py();
     let dataclasses = Runtime::get(py).dataclasses.bind(py);
-    for name in ["MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY"] {
+    let names = [intern!(py, "MISSING"), intern!(py, "KW_ONLY"), intern!(py, "_HAS_DEFAULT_FACTORY")];
+    for name in names {
         if dataclasses.getattr_opt(name)?.is_some_and(|sentinel| sentinel.is(obj)) {
-            // A string is a reduction too: `save_global` under this name.
-            return Ok(PyString::new(py, name).into_any());
+            return Ok(Some(PyString::new(py, &name.to_string_lossy()).into_any()));
         }
     }
-    py.get_type::<PyAny>().call_method1(intern!(py, "__reduce_ex__"), (obj, 2))
+    Ok(None)
 }
 
 /// `getattr(contextvars.Token, "MISSING")`: what a token's `old_value` is when there was none.
