@@ -29,6 +29,12 @@ pub(crate) struct BaseGlobals {
     by_origin: Mutex<ByAddress<Travelling>>,
 }
 
+/// What stands for a namespace, and whether it did so for no function before.
+pub(crate) struct SharedGlobals<'py> {
+    pub(crate) base: Bound<'py, PyAny>,
+    pub(crate) is_new: bool,
+}
+
 struct Travelling {
     origin: Py<PyDict>,
     /// A dict, or a [`ModuleAttribute`], the `__dict__` of a module that travels whole.
@@ -37,11 +43,11 @@ struct Travelling {
 
 impl BaseGlobals {
     /// What travels in place of `globals`: a dict, at first with only what relative imports inside the function need.
-    pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<SharedGlobals<'py>> {
         let py = globals.py();
         let address = identity::of(globals);
         if let Some(travelling) = self.lock(py).get(&address) {
-            return Ok(travelling.base.bind(py).clone());
+            return Ok(SharedGlobals { base: travelling.base.bind(py).clone(), is_new: false });
         }
         let base = PyDict::new(py);
         for name in
@@ -51,7 +57,9 @@ impl BaseGlobals {
                 base.set_item(name, interned(&travelling_name(value))?)?;
             }
         }
-        Ok(self.enter(globals, base.into_any()))
+        let own = base.into_any();
+        let base = self.enter(globals, own.clone());
+        Ok(SharedGlobals { is_new: base.is(&own), base })
     }
 
     /// Lets the namespace of `module`, which travels whole, be the globals of its functions. Those that were written before

@@ -33,6 +33,7 @@ use super::save_named_tuple::NamedTupleFrame;
 use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
 use super::strategy::{Natively, Strategies};
 use super::trail;
+use super::written_globals::{AlreadyWritten, WrittenGlobals};
 use super::{BaseGlobals, Probe};
 use crate::address::Addresses;
 use crate::by_value::class_tracker::{Ids, WantedIds};
@@ -71,6 +72,7 @@ pub(super) struct Engine<'py, 's> {
     /// Hooks may look at it, if it is a pickler's.
     pub(super) memo: InUse<'s, Memo>,
     pub(super) base_globals: &'s BaseGlobals,
+    pub(super) written_globals: WrittenGlobals<'py>,
     /// Whether the pickle says already on which Python its code runs.
     pub(super) version_is_told: bool,
     pub(super) canonical: Canonical<'py>,
@@ -318,6 +320,7 @@ impl<'py, 's> Engine<'py, 's> {
             hooks,
             memo,
             base_globals,
+            written_globals: WrittenGlobals::default(),
             version_is_told: false,
             canonical: Canonical::default(),
             probe: Probe::default(),
@@ -357,6 +360,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
+        self.written_globals = WrittenGlobals::since(remembered);
         self.version_is_told = false;
         self.encoder.start();
         self.watch_buffer();
@@ -711,7 +715,8 @@ impl<'py, 's> Engine<'py, 's> {
         }
         match reducer_override {
             None => {
-                if let Some(reduction) = native_reduction(obj, self.base_globals, &mut self.probe)? {
+                let written = already_written(self.settings, &self.hooks, &self.written_globals, &self.memo);
+                if let Some(reduction) = native_reduction(obj, self.base_globals, written.as_ref(), &mut self.probe)? {
                     return self.save_reduction(reduction, obj);
                 }
             }
@@ -856,6 +861,17 @@ impl<'py, 's> Engine<'py, 's> {
     }
 }
 
+/// What functions may leave out because earlier ones brought it; nothing where hooks are to see all that a function has,
+/// or where there is no memo, so that each function has globals of its own.
+pub(super) fn already_written<'a, 'py>(
+    settings: Settings,
+    hooks: &Hooks<'py>,
+    globals: &'a WrittenGlobals<'py>,
+    memo: &'a Memo,
+) -> Option<AlreadyWritten<'a, 'py>> {
+    (hooks.are_plain() && !settings.fast).then_some(AlreadyWritten { globals, memo })
+}
+
 /// Whether the reduction of `obj` may call code that is not known: everything but functions and classes, and classes
 /// whose metaclass may do as it likes.
 fn may_run_code_of_others(obj: &Bound<'_, PyAny>) -> bool {
@@ -873,12 +889,13 @@ fn may_run_code_of_others(obj: &Bound<'_, PyAny>) -> bool {
 pub(super) fn native_reduction<'py>(
     obj: &Bound<'py, PyAny>,
     base_globals: &BaseGlobals,
+    written: Option<&AlreadyWritten<'_, 'py>>,
     probe: &mut Probe,
 ) -> PyResult<Option<Reduction<'py>>> {
     if let Ok(class) = obj.cast::<PyType>() {
         class::class_reduction(class, probe)
     } else if let Ok(function) = obj.cast_exact::<PyFunction>() {
-        function::function_reduction(function, base_globals, probe)
+        function::function_reduction(function, base_globals, written, probe)
     } else if obj.is_instance_of::<PyModule>() {
         module::module_reduction(obj, base_globals)
     } else {

@@ -11,6 +11,7 @@
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`].
 //! - [`save_function`], [`save_code`]: what is made of Python code, without a detour through reductions.
+//! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
 //! - [`endless`]: telling data that is deep from data that never ends.
@@ -43,7 +44,9 @@ mod save_reduce;
 mod save_value;
 mod strategy;
 mod trail;
+mod written_globals;
 
-pub(crate) use base_globals::BaseGlobals;
+pub(crate) use base_globals::{BaseGlobals, SharedGlobals};
 pub(crate) use probe::Probe;
 pub(crate) use trail::full_type_name;
+pub(crate) use written_globals::{AlreadyWritten, is_same};

@@ -244,7 +244,7 @@ impl PicklerCore {
     /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
     fn reduce<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = obj.py();
-        match engine::native_reduction(obj, &self.base_globals, &mut Probe::default())? {
+        match engine::native_reduction(obj, &self.base_globals, None, &mut Probe::default())? {
             Some(reduction) => Ok(reduction.into_tuple(py)?.into_any()),
             None => Ok(py.NotImplemented().into_bound(py)),
         }

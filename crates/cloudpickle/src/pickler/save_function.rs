@@ -11,7 +11,7 @@ use python_objects::cell;
 use python_objects::function::HAS_PARTS_AT_HAND;
 
 use super::endless::Level;
-use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, save_part};
+use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, already_written, save_part};
 use super::hooks::Hooks;
 use super::optimism::Shared;
 use super::path::Hop;
@@ -75,6 +75,7 @@ pub(super) struct FunctionFrame<'py> {
 enum FunctionStep {
     Code,
     BaseGlobals,
+    NameAndDefaults,
     Closure,
     Make,
     Attributes,
@@ -111,17 +112,23 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     save_part!(engine, self.parts.code.as_any());
                 }
                 Next::BaseGlobals => {
-                    self.next = Next::Closure;
+                    self.next = Next::NameAndDefaults;
                     save_part!(engine, &self.parts.base_globals);
                 }
-                Next::Closure => {
+                Next::NameAndDefaults => {
                     if self.parts.have_state() {
                         engine.encoder.none();
                     } else {
                         // What tells the loader that no state follows.
                         engine.save_text(self.parts.name.cast()?)?;
                     }
-                    engine.encoder.none();
+                    self.next = Next::Closure;
+                    match &self.parts.argdefs {
+                        Some(defaults) => save_part!(engine, defaults),
+                        None => engine.encoder.none(),
+                    }
+                }
+                Next::Closure => {
                     self.next = Next::Make;
                     match &self.parts.closure {
                         Some(closure) => save_part!(engine, closure.as_any()),
@@ -252,6 +259,9 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     engine.encoder.op(Opcode::Tuple2);
                     engine.encoder.op(Opcode::Reduce);
                     engine.encoder.op(Opcode::Pop);
+                    if let Some(globals) = &self.parts.slots.globals {
+                        engine.written_globals.add(&self.parts.base_globals, globals)?;
+                    }
                     self.next = Next::Done;
                 }
                 Next::Done => {
@@ -279,7 +289,8 @@ impl<'py> FunctionFrame<'py> {
         match (self.next, &self.slot) {
             (Next::Code, _) => (Some(Part::Reconstructor), vec![]),
             (Next::BaseGlobals, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(0)]),
-            (Next::Closure, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(1)]),
+            (Next::NameAndDefaults, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(1)]),
+            (Next::Closure, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(3)]),
             (Next::Make, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(4)]),
             (_, Some(slot)) => {
                 let slot = PyString::new(self.function.py(), slot).into_any();
@@ -424,7 +435,8 @@ impl<'py> Engine<'py, '_> {
 
     fn save_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let function = obj.cast::<PyFunction>()?;
-        match Travelling::of(function, self.base_globals, &mut self.probe)? {
+        let written = already_written(self.settings, &self.hooks, &self.written_globals, &self.memo);
+        match Travelling::of(function, self.base_globals, written.as_ref(), &mut self.probe)? {
             Travelling::ByReference => Ok(None),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
             Travelling::ByValue(parts) => {

@@ -17,6 +17,7 @@ use super::trail::full_type_name;
 use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::reduce::code;
+use crate::reduce::function;
 use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
 use crate::runtime;
@@ -63,6 +64,8 @@ enum Step<'py> {
     WritePostponed,
     /// The code object is made: what follows are no constants of it.
     LeaveCode,
+    /// The state of a function is written: the globals of what stands for its namespace.
+    GlobalsWritten(Bound<'py, PyAny>, Bound<'py, PyDict>),
 }
 
 /// While the arguments that make a class are written: the states that are to be written when it is made.
@@ -142,6 +145,7 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
                 Step::LeaveCode => engine.canonical.in_code -= 1,
+                Step::GlobalsWritten(base, globals) => engine.written_globals.add(&base, &globals)?,
                 Step::Items(frame) => {
                     if engine.enter(*frame)? == Saved::Suspended {
                         return Ok(Saved::Suspended);
@@ -301,6 +305,7 @@ impl<'py> Engine<'py, '_> {
         let waiting = self.postponed.iter_mut().rev().find(|postponed| postponed.waiting.contains(&key));
         let mut steps = Vec::with_capacity(12);
         // The steps stand in reverse.
+        steps.extend(function::globals_in(&reduction).map(|(base, globals)| Step::GlobalsWritten(base, globals)));
         if let Some(state) = reduction.state {
             if let Some(setter) = reduction.state_setter {
                 // setter(obj, state), whose result nobody wants. `_pickle` writes TUPLE2 whatever the protocol; readers

@@ -4,7 +4,8 @@ use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyCFunction, PyCode, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple, PyType,
+    PyBool, PyBytes, PyCFunction, PyCode, PyDict, PyFloat, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple,
+    PyType,
 };
 use python_objects::code::Field;
 use python_objects::compat::code::{CONSTANTS, FLAGS, HAS_DOCSTRING, NAME, NAMES_FUNCTIONS, QUALNAME};
@@ -15,7 +16,7 @@ use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
 use super::{annotations, copy_of, interned};
 use crate::by_value::{code_globals, lookup, registry, submodules};
-use crate::pickler::{BaseGlobals, Probe};
+use crate::pickler::{AlreadyWritten, BaseGlobals, Probe, SharedGlobals, is_same};
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -24,9 +25,10 @@ use crate::runtime::Runtime;
 pub(crate) fn function_reduction<'py>(
     function: &Bound<'py, PyFunction>,
     base_globals: &BaseGlobals,
+    written: Option<&AlreadyWritten<'_, 'py>>,
     probe: &mut Probe,
 ) -> PyResult<Option<Reduction<'py>>> {
-    match Travelling::of(function, base_globals, probe)? {
+    match Travelling::of(function, base_globals, written, probe)? {
         Travelling::ByReference => Ok(None),
         Travelling::As(reduction) => Ok(Some(reduction)),
         Travelling::ByValue(parts) => parts.reduction().map(Some),
@@ -53,6 +55,8 @@ pub(crate) struct Parts<'py> {
     pub(crate) code: Bound<'py, PyCode>,
     /// What stands for the namespace that the function shares with others.
     pub(crate) base_globals: Bound<'py, PyAny>,
+    /// The defaults of its arguments, if those are atoms, which do not refer to the function.
+    pub(crate) argdefs: Option<Bound<'py, PyAny>>,
     pub(crate) closure: Option<Bound<'py, PyTuple>>,
     pub(crate) name: Bound<'py, PyAny>,
     /// Its module, as pickles name it, and its qualified name.
@@ -87,6 +91,7 @@ impl<'py> Travelling<'py> {
     pub(crate) fn of(
         function: &Bound<'py, PyFunction>,
         base_globals: &BaseGlobals,
+        written: Option<&AlreadyWritten<'_, 'py>>,
         probe: &mut Probe,
     ) -> PyResult<Self> {
         let py = function.py();
@@ -104,7 +109,7 @@ impl<'py> Travelling<'py> {
             let args = (wrapper, intern!(py, "__wrapped__")).into_pyobject(py)?;
             return Ok(Self::As(Reduction::call(getattr, args)));
         }
-        let base_globals = base_globals.of(&own.globals)?;
+        let shared = base_globals.of(&own.globals)?;
         let module = if of_main { intern!(py, "__main__").clone().into_any() } else { interned(&own.module)? };
         let annotations = match own.annotations {
             Annotations::Nothing => None,
@@ -113,7 +118,8 @@ impl<'py> Travelling<'py> {
         };
         let mut packages = Vec::new();
         let evaluated = annotations.as_ref().map(|(_, value)| value);
-        let globals = used_globals(code, &own.globals, evaluated, &mut packages, probe)?;
+        let receiver = Receiver { shared: &shared, written };
+        let globals = used_globals(code, &own.globals, evaluated, &receiver, &mut packages, probe)?;
         let mut submodules = used_submodules(code, own.closure.as_ref(), packages)?;
         if let Some(carried) = registry::carried_with(&own.globals)? {
             submodules.get_or_insert_with(|| PyList::empty(py)).append(carried)?;
@@ -122,6 +128,9 @@ impl<'py> Travelling<'py> {
             name != "__annotations__" || !value.cast_exact::<PyDict>().is_ok_and(PyDictMethods::is_empty)
         });
         let (name, qualname) = (copy_of(&own.name), copy_of(&own.qualname));
+        let base_globals = shared.base;
+        let argdefs = own.defaults.cast_exact::<PyTuple>().ok();
+        let argdefs = argdefs.filter(|values| values.iter_borrowed().all(|value| is_atom(&value))).cloned();
         let given = |value: Bound<'py, PyAny>| (!value.is_none()).then_some(value);
         Ok(Self::ByValue(Box::new(Parts {
             code: code.clone(),
@@ -132,7 +141,7 @@ impl<'py> Travelling<'py> {
                 name: (!is_named(code, NAME, &own.name)?).then_some(name),
                 qualname: (!is_named(code, QUALNAME, &own.qualname)?).then_some(qualname),
                 kwdefaults: given(own.kwdefaults),
-                defaults: given(own.defaults),
+                defaults: given(own.defaults).filter(|_| argdefs.is_none()),
                 module: (!is_module_of(&base_globals, &module)?).then_some(module),
                 doc: (!is_doc_of(code, &own.doc)?).then_some(own.doc),
                 annotations,
@@ -140,6 +149,7 @@ impl<'py> Travelling<'py> {
                 submodules,
                 globals,
             },
+            argdefs: argdefs.map(Bound::into_any),
             base_globals,
             closure: own.closure,
         })))
@@ -216,10 +226,10 @@ impl<'py> Parts<'py> {
         let py = self.code.py();
         let wire = Wire::get(py);
         if !self.have_state() {
-            let args = (&self.code, &self.base_globals, &self.name, py.None(), &self.closure).into_pyobject(py)?;
+            let args = (&self.code, &self.base_globals, &self.name, &self.argdefs, &self.closure).into_pyobject(py)?;
             return Ok(Reduction::call(wire.make_function.bind(py).clone().into_any(), args));
         }
-        let args = (&self.code, &self.base_globals, py.None(), py.None(), &self.closure).into_pyobject(py)?;
+        let args = (&self.code, &self.base_globals, py.None(), &self.argdefs, &self.closure).into_pyobject(py)?;
         Ok(Reduction {
             callable: wire.make_function.bind(py).clone().into_any(),
             args,
@@ -292,12 +302,69 @@ fn builtin_function_reduction<'py>(function: &Bound<'py, PyFunction>) -> PyResul
     Ok(Reduction::call(function_type, (code, PyDict::new(py), name).into_pyobject(py)?))
 }
 
+/// Where the globals of a function go, besides its state.
+struct Receiver<'a, 'py> {
+    shared: &'a SharedGlobals<'py>,
+    written: Option<&'a AlreadyWritten<'a, 'py>>,
+}
+
+impl<'py> Receiver<'_, 'py> {
+    /// Whether a global is there when the function is made.
+    fn holds(&self, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let Some(written) = self.written else { return Ok(false) };
+        if !self.shared.is_new {
+            return written.holds(&self.shared.base, name, value);
+        }
+        let Ok(base) = self.shared.base.cast_exact::<PyDict>() else { return Ok(false) };
+        base.get_item(name)?.map_or(Ok(false), |known| is_same(&known, value))
+    }
+
+    /// The same, but for a namespace that is not written yet, which takes atoms in: they do not refer to the function.
+    fn takes(&self, name: &Bound<'py, PyAny>, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        if self.holds(name, value)? {
+            return Ok(true);
+        }
+        match self.shared.base.cast_exact::<PyDict>() {
+            Ok(base) if self.shared.is_new && self.written.is_some() && is_atom(value) && !base.contains(name)? => {
+                base.set_item(name, value).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Whether a value has no parts and nothing that its pickling could call.
+fn is_atom(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyBytes>()
+}
+
+/// What the state in a reduction adds to the globals of a function: what stands for its namespace, and these.
+pub(crate) fn globals_in<'py>(reduction: &Reduction<'py>) -> Option<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+    let py = reduction.callable.py();
+    let wire = Wire::get(py);
+    let setter = reduction.state_setter.as_ref()?;
+    if !setter.is(&wire.function_setstate) || !reduction.callable.is(&wire.make_function) {
+        return None;
+    }
+    let base = reduction.args.get_item(1).ok()?;
+    let state = reduction.state.as_ref()?.cast_exact::<PyTuple>().ok()?.get_item(1).ok()?;
+    let globals = state.cast_exact::<PyDict>().ok()?.get_item(intern!(py, "__globals__")).ok()??;
+    Some((base, globals.cast_into_exact().ok()?))
+}
+
 /// Of the function's globals, those that its code names, and those that its annotations name in text, as far as they can
-/// be pickled: the function runs without these. The packages among them go into `packages`.
+/// be pickled: the function runs without these. What the receiver holds is left out. The packages among them go into
+/// `packages`.
 fn used_globals<'py>(
     code: &Bound<'py, PyCode>,
     globals: &Bound<'py, PyDict>,
     annotations: Option<&Bound<'py, PyAny>>,
+    receiver: &Receiver<'_, 'py>,
     packages: &mut Vec<Bound<'py, PyModule>>,
     probe: &mut Probe,
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
@@ -319,6 +386,9 @@ fn used_globals<'py>(
     for name in names {
         if let Some(value) = global(globals, &name)? {
             packages.extend(submodules::package(&value)?);
+            if receiver.takes(&name, &value)? {
+                continue;
+            }
             let value = match &module {
                 Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
                 _ => value,
@@ -331,6 +401,7 @@ fn used_globals<'py>(
             continue;
         }
         match global(globals, &name) {
+            Ok(Some(value)) if receiver.holds(&name, &value)? => packages.extend(submodules::package(&value)?),
             Ok(Some(value)) if probe.can_be_pickled(&value)? => {
                 packages.extend(submodules::package(&value)?);
                 used.set_item(name, value)?;

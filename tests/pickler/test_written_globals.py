@@ -1,0 +1,157 @@
+"""What functions of one namespace share is written once, and each of them finds its globals where it arrives."""
+
+import io
+import pickle
+import pickletools
+
+import pytest
+
+import cloudpickle
+from cloudpickle import Pickler, _native
+
+
+def functions(*sources, **namespace):
+    """Functions that share a namespace like a script's."""
+    namespace["__name__"] = "__main__"
+    return [eval(source, namespace) for source in sources], namespace
+
+
+def bytes_of(obj):
+    """The pickle, which is the same the long way."""
+    data = cloudpickle.dumps(obj)
+    assert data == _native.dumps_without_shortcuts(obj)
+    return data
+
+
+def state_setters(data):
+    """How many functions were given a state."""
+    reduced = [opcode.name for opcode, _, _ in pickletools.genops(data)]
+    # The first result that nobody wants is that of the check of the version.
+    return sum(reduced[at : at + 2] == ["REDUCE", "POP"] for at in range(len(reduced))) - 1
+
+
+class Calls:
+    """Calls something while it is reduced."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __reduce__(self):
+        self.function()
+        return int, ()
+
+
+def test_atoms_are_there_when_the_function_is_made():
+    (first,), _ = functions("lambda: (i, f, s, b, y, n)", i=1, f=2.5, s="text", b=True, y=b"bytes", n=None)
+    data = bytes_of(first)
+    assert state_setters(data) == 0
+    assert pickle.loads(data)() == (1, 2.5, "text", True, b"bytes", None)
+
+
+def test_what_one_function_brought_the_next_one_leaves_out():
+    pair, _ = functions("lambda: table", "lambda: table", table=[1])
+    data = bytes_of(pair)
+    assert state_setters(data) == 1
+    first, second = pickle.loads(data)
+    assert first() == second() == [1]
+    assert first() is second()
+    assert first.__globals__ is second.__globals__
+
+
+def test_what_is_not_there_yet_is_brought_by_each():
+    """A function among the globals of another is whole before the other one is."""
+    (outer, inner), namespace = functions("lambda: (table, inner)", "lambda: table", table=[1])
+    namespace["inner"] = inner
+    data = bytes_of(outer)
+    assert state_setters(data) == 2
+    table, arrived = pickle.loads(data)()
+    assert arrived() is table
+
+
+def test_global_that_changes_in_the_middle_of_a_dump():
+    (first, second), namespace = functions("lambda: (value, table)", "lambda: (value, table)", value=1, table=[1])
+
+    def change():
+        namespace.update(value=2, table=[2])
+
+    first, _, second = pickle.loads(cloudpickle.dumps([first, Calls(change), second]))
+    assert first() == second() == (2, [2])
+
+
+def test_text_need_not_be_one_object():
+    text = "not interned: " + str(len("text"))
+    pair, namespace = functions("lambda: text", "lambda: text", text=text)
+
+    def change():
+        namespace["text"] = "not interned: " + str(len("text"))
+
+    same, other = ([pair[0], Calls(call), pair[1]] for call in (lambda: None, change))
+    assert cloudpickle.dumps(same) == cloudpickle.dumps(other)
+
+
+def test_names_that_relative_imports_need():
+    (function,), _ = functions("lambda: (__name__, __file__)", __file__="".join(["scr", "ipt.py"]))
+    assert pickle.loads(bytes_of(function))() == ("__main__", "script.py")
+
+
+def test_closure_that_reaches_itself():
+    (make,), _ = functions("lambda: [me := (lambda: (me, scale))][0]", scale=5)
+    me = make()
+    data = bytes_of(me)
+    assert b"_function_setstate" not in data
+    arrived = pickle.loads(data)
+    assert arrived() == (arrived, 5)
+
+
+def test_each_dump_of_a_pickler_is_whole():
+    (first, second), _ = functions("lambda: (value, table)", "lambda: (table, value)", value=1, table=[1])
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.dump(first)
+    pickler.dump(second)
+    file.seek(0)
+    unpickler = pickle.Unpickler(file)
+    # The reader may do what it likes with what it has.
+    unpickler.load().__globals__.clear()
+    assert unpickler.load()() == ([1], 1)
+
+
+def test_hooks_see_all_that_a_function_has():
+    pair, _ = functions("lambda: (value, table)", "lambda: (value, table)", value=1, table=[1])
+    seen = []
+
+    class Watching(Pickler):
+        def reducer_override(self, obj):
+            reduction = super().reducer_override(obj)
+            if obj in pair:
+                seen.append(reduction[2][1]["__globals__"])
+            return reduction
+
+    class Numbering(Pickler):
+        def persistent_id(self, obj):
+            seen.append(obj)
+
+    Watching(io.BytesIO()).dump(pair)
+    assert seen == [{"value": 1, "table": [1]}] * 2
+    seen.clear()
+    Numbering(io.BytesIO()).dump(pair)
+    assert sum(obj is pair[0].__globals__["table"] for obj in seen) == 2
+
+
+@pytest.mark.parametrize("default", [1, "text", None, (1,), [1]], ids=repr)
+def test_defaults(default):
+    (function,), _ = functions("lambda a=1, *, b=2: (a, b)")
+    function.__defaults__ = (default,)
+    data = bytes_of(function)
+    arrived = pickle.loads(data)
+    assert arrived.__defaults__ == (default,)
+    assert arrived() == (default, 2)
+    # A container may refer to the function.
+    assert (b"__defaults__" in data) == isinstance(default, (tuple, list))
+
+
+def test_default_that_refers_to_the_function():
+    (function,), _ = functions("lambda a=None: a")
+    function.__defaults__ = ([function],)
+    arrived = pickle.loads(bytes_of(function))
+    assert arrived.__defaults__[0][0] is arrived
