@@ -13,8 +13,9 @@ use python_objects::{compat, dict, int, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
-use crate::by_value::fingerprinted_code::FingerprintedCode;
+use crate::by_value::known_code::KnownCodes;
 use crate::by_value::lookup::StaticTypes;
+use crate::by_value::submodules::DottedNames;
 use crate::rebuild::cell::EmptyCellValue;
 use crate::rebuild::context_var::ContextVars;
 use crate::reduce::code::BytecodeVersion;
@@ -193,8 +194,6 @@ pub(crate) struct State {
     pub(crate) by_value_modules: Py<PySet>,
     /// The ids of the classes that travelled by value.
     pub(crate) classes: ClassTracker,
-    /// What was found out about the code of methods of classes that were sent.
-    pub(crate) fingerprinted_code: FingerprintedCode,
     /// The names of static types.
     pub(crate) static_types: StaticTypes,
     /// The ids of the context variables that travelled.
@@ -237,6 +236,10 @@ pub(crate) struct State {
     pub(crate) flag_reduce_ex: Py<PyAny>,
     /// The opcodes that name globals.
     pub(crate) global_opcodes: GlobalOpcodes,
+    /// The names that code uses, as far as they were read before.
+    pub(crate) known_codes: KnownCodes,
+    /// The names of submodules that were looked for before.
+    pub(crate) dotted_names: DottedNames,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
     /// `RecursionError`, which is what `pickle` raises there.
     pub(crate) deep_recursion_error: Py<PyType>,
@@ -254,7 +257,6 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
-            fingerprinted_code: FingerprintedCode::new(),
             static_types: StaticTypes::default(),
             context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
@@ -289,6 +291,8 @@ impl State {
             enum_reduce_ex: py.import("enum")?.getattr("Enum")?.getattr("__reduce_ex__")?.unbind(),
             flag_reduce_ex: py.import("enum")?.getattr("Flag")?.getattr("__reduce_ex__")?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
+            known_codes: KnownCodes::new(),
+            dotted_names: DottedNames::new(),
             deep_recursion_error: deep_recursion_error(py)?,
         })
     }

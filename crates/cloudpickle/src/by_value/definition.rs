@@ -25,8 +25,8 @@ use python_objects::kind::Kind;
 use python_objects::{identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
-use super::fingerprinted_code::Found;
-use super::{code_globals, lookup};
+use super::known_code::{Fingerprint, KnownCode};
+use super::lookup;
 use crate::address::{AddressHasher, ByAddress};
 use crate::rebuild::cell::contents;
 use crate::reduce::deferred::is_type_var;
@@ -333,7 +333,8 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(earlier);
         }
         let code = parts.code.cast_into::<PyCode>()?;
-        let (of_code, global_names) = self.code_and_names(&code)?;
+        let known = KnownCode::of(&code)?;
+        let of_code = self.code_of_function(&code, &known)?;
         let mut digest = Digest::of("function").word(of_code);
         let closure = parts.closure.map(Bound::into_any);
         let attributes = parts.attributes.filter(|attributes| !attributes.is_empty()).map(Bound::into_any);
@@ -342,32 +343,30 @@ impl<'py, 'a> Walk<'py, 'a> {
         {
             digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
-        for name in global_names {
+        for name in &known.globals {
             let value = parts.globals.get_item(name)?;
             digest = digest.word(value.map_or(Ok(0), |value| self.fingerprint(&value, depth + 1))?);
         }
         Ok(digest.0)
     }
 
-    /// The fingerprint of a function's code and the names of the globals that it uses. Code does not change: what was found
-    /// out once is remembered, if nothing of it depends on where the code was met.
-    fn code_and_names(&mut self, code: &Bound<'py, PyCode>) -> PyResult<(u64, Bound<'py, PyTuple>)> {
-        let known = &Runtime::get(code.py()).state.fingerprinted_code;
-        if let Some(found) = known.find(code)
-            && found.objects <= self.left
+    /// The fingerprint of a function's code. Code does not change: what was found out once is remembered, if nothing of it
+    /// depends on where the code was met.
+    fn code_of_function(&mut self, code: &Bound<'py, PyCode>, known: &KnownCode) -> PyResult<u64> {
+        if let Some(&Fingerprint { value, objects }) = known.fingerprint.get()
+            && objects <= self.left
         {
-            self.left -= found.objects;
-            return Ok((found.fingerprint, found.global_names.into_bound(code.py())));
+            self.left -= objects;
+            return Ok(value);
         }
         let (before, seen) = (self.left, self.visited.len());
         // Code cannot contain itself, so its depth counts from here.
-        let fingerprint = self.code(code, 1)?;
-        let global_names = PyTuple::new(code.py(), code_globals::global_names(code)?)?;
+        let value = self.code(code, 1)?;
         if self.left > 0 && self.visited.len() == seen {
-            let global_names = global_names.clone().unbind();
-            known.remember(code, Found { fingerprint, objects: before - self.left, global_names })?;
+            // Another thread may have been quicker, with the same.
+            known.fingerprint.get_or_init(|| Fingerprint { value, objects: before - self.left });
         }
-        Ok((fingerprint, global_names))
+        Ok(value)
     }
 
     /// Code does not change, and cannot contain itself.

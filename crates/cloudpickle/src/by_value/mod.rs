@@ -3,15 +3,15 @@
 //! - [`lookup`]: can an object be found by importing the module it says it comes from?
 //! - [`registry`]: the modules whose functions and classes the user wants to travel whole all the same.
 //! - [`code_globals`], [`submodules`]: what the code of a function that travels whole refers to.
+//! - [`known_code`]: the same, remembered for as long as the code lives.
 //! - [`spawned`]: classes of the script that a spawned child runs a second time.
 //! - [`class_tracker`]: a class that travels by value several times stays one class.
 //! - [`definition`]: what of such a class was edited since it last travelled.
-//! - [`fingerprinted_code`]: what was found out about the code of its methods.
 
 pub(crate) mod class_tracker;
 pub(crate) mod code_globals;
 pub(crate) mod definition;
-pub(crate) mod fingerprinted_code;
+pub(crate) mod known_code;
 pub(crate) mod lookup;
 pub(crate) mod registry;
 pub(crate) mod spawned;

@@ -2,11 +2,12 @@
 //! other side too.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyModule, PyString};
-use python_objects::set;
+use python_objects::{identity, set};
 
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
@@ -19,41 +20,96 @@ pub(crate) fn package<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
 }
 
 /// The imported submodules of `packages` that code with these names may be using: those all of whose names below the
-/// package occur in the code.
+/// package occur in the code. Nothing where there are none.
 ///
 /// Looked up name by name: walking `sys.modules`, which has thousands of entries, is what made this slow upstream.
 pub(crate) fn imported_submodules<'py>(
-    names: &Bound<'py, PyList>,
+    py: Python<'py>,
+    names: &[Py<PyString>],
     packages: Vec<Bound<'py, PyModule>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let py = names.py();
-    let found = PyList::empty(py);
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let dotted_names = &Runtime::get(py).state.dotted_names;
     let sys_modules = lookup::sys_modules(py)?;
+    let mut found = None;
+    // Packages whose submodules are searched, and below, submodules of theirs: in the order in which they are found.
+    let mut pending = VecDeque::new();
     for package in packages {
         let Ok(name) = package.getattr(intern!(py, "__name__"))?.cast_into::<PyString>() else { continue };
         import_lazy_submodules(&name, names)?;
-        let mut packages = VecDeque::from([(name.to_str()?.to_owned(), package.into_any())]);
-        while let Some((prefix, package)) = packages.pop_front() {
+        pending.push_back((name, package.into_any()));
+        while let Some((prefix, package)) = pending.pop_front() {
             let namespace = namespace_to_search(&package)?;
             for attribute in names {
+                let attribute = attribute.bind(py);
                 // Importing a submodule makes it an attribute of its package: a name is put together for those only.
                 if let Some(namespace) = &namespace
-                    && !namespace.contains(&attribute)?
+                    && !namespace.contains(attribute)?
                 {
                     continue;
                 }
-                // Lone surrogates are in no module's name.
-                let attribute = attribute.cast_into::<PyString>()?;
-                let Ok(attribute) = attribute.to_str() else { continue };
-                let name = format!("{prefix}.{attribute}");
+                let Some(name) = dotted_names.get(&prefix, attribute)? else { continue };
                 if let Some(submodule) = get(&sys_modules, &name)? {
-                    found.append(&submodule)?;
-                    packages.push_back((name, submodule));
+                    found.get_or_insert_with(|| PyList::empty(py)).append(&submodule)?;
+                    pending.push_back((name, submodule));
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// `package.attribute` as one string, for pairs that were asked for before: with its hash, by which it is looked up.
+///
+/// Nobody waits for the lock: while another thread has it, the string is made anew.
+pub(crate) struct DottedNames(Mutex<Vec<Option<Dotted>>>);
+
+struct Dotted {
+    /// Kept alive, so that no other string has its address.
+    package: Py<PyString>,
+    attribute: Py<PyString>,
+    name: Py<PyString>,
+}
+
+/// How many are remembered. Another one takes the place of the one with which it shares it.
+const PLACES: usize = 256;
+
+impl DottedNames {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new((0..PLACES).map(|_| None).collect()))
+    }
+
+    /// Nothing if there are lone surrogates, which are in no module's name.
+    fn get<'py>(
+        &self,
+        package: &Bound<'py, PyString>,
+        attribute: &Bound<'py, PyString>,
+    ) -> PyResult<Option<Bound<'py, PyString>>> {
+        let py = package.py();
+        let place = ((identity::of(package) >> 4) * 31 ^ identity::of(attribute) >> 4) % PLACES;
+        if let Ok(places) = self.0.try_lock()
+            && let Some(known) = &places[place]
+            && known.package.is(package)
+            && known.attribute.is(attribute)
+        {
+            return Ok(Some(known.name.bind(py).clone()));
+        }
+        let (Ok(first), Ok(last)) = (package.to_str(), attribute.to_str()) else { return Ok(None) };
+        let name = PyString::new(py, &format!("{first}.{last}"));
+        // A string of a subclass may be changed.
+        if package.is_exact_instance_of::<PyString>() && attribute.is_exact_instance_of::<PyString>() {
+            let dotted = Dotted {
+                package: package.clone().unbind(),
+                attribute: attribute.clone().unbind(),
+                name: name.clone().unbind(),
+            };
+            let replaced = match self.0.try_lock() {
+                Ok(mut places) => places[place].replace(dotted),
+                Err(_) => Some(dotted),
+            };
+            drop(replaced);
+        }
+        Ok(Some(name))
+    }
 }
 
 /// The namespace outside of which code can find no attribute of a package; nothing for one that may compute attributes.
@@ -66,7 +122,7 @@ fn namespace_to_search<'py>(package: &Bound<'py, PyAny>) -> PyResult<Option<Boun
 
 /// Imports the submodules of a package that are named in a lazy import (PEP 810, Python 3.15) and that the code may be
 /// using. Until then they are in `sys.lazy_modules` only, under their full names.
-fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, names: &Bound<'py, PyList>) -> PyResult<()> {
+fn import_lazy_submodules(package: &Bound<'_, PyString>, names: &[Py<PyString>]) -> PyResult<()> {
     let py = package.py();
     let runtime = Runtime::get(py);
     if runtime.state.lazy_import_type.is_none() {
@@ -77,7 +133,7 @@ fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, names: &Bound<'py
     for name in set::items_of(&lazy_modules)? {
         let name = name.cast_into::<PyString>()?;
         let Some(rest) = name.to_str()?.strip_prefix(package).and_then(|rest| rest.strip_prefix('.')) else { continue };
-        if rest.split('.').map(|part| names.contains(part)).collect::<PyResult<Vec<_>>>()?.into_iter().all(|yes| yes) {
+        if rest.split('.').all(|part| names.iter().any(|name| name.bind(py) == part)) {
             py.import(&name)?;
         }
     }
@@ -85,7 +141,7 @@ fn import_lazy_submodules<'py>(package: &Bound<'py, PyString>, names: &Bound<'py
 }
 
 /// The entry of `sys.modules`, which somebody may have replaced by another mapping.
-fn get<'py>(sys_modules: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn get<'py>(sys_modules: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
     match sys_modules.cast::<PyDict>() {
         Ok(dict) => dict.get_item(name),
         Err(_) => Ok(sys_modules.get_item(name).ok()),

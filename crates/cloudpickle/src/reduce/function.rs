@@ -15,7 +15,8 @@ use python_objects::function::{Annotations, FunctionParts};
 use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
 use super::{annotations, copy_of, interned};
-use crate::by_value::{code_globals, lookup, registry, submodules};
+use crate::by_value::known_code::KnownCode;
+use crate::by_value::{lookup, registry, submodules};
 use crate::pickler::{AlreadyWritten, BaseGlobals, Probe, SharedGlobals, is_same};
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
@@ -119,8 +120,9 @@ impl<'py> Travelling<'py> {
         let mut packages = Vec::new();
         let evaluated = annotations.as_ref().map(|(_, value)| value);
         let receiver = Receiver { shared: &shared, written };
-        let globals = used_globals(code, &own.globals, evaluated, &receiver, &mut packages, probe)?;
-        let mut submodules = used_submodules(code, own.closure.as_ref(), packages)?;
+        let known = KnownCode::of(code)?;
+        let globals = used_globals(&known.globals, &own.globals, evaluated, &receiver, &mut packages, probe)?;
+        let mut submodules = used_submodules(code, &known, own.closure.as_ref(), packages)?;
         if let Some(carried) = registry::carried_with(&own.globals)? {
             submodules.get_or_insert_with(|| PyList::empty(py)).append(carried)?;
         }
@@ -361,19 +363,14 @@ pub(crate) fn globals_in<'py>(reduction: &Reduction<'py>) -> Option<(Bound<'py, 
 /// be pickled: the function runs without these. What the receiver holds is left out. The packages among them go into
 /// `packages`.
 fn used_globals<'py>(
-    code: &Bound<'py, PyCode>,
+    names: &[Py<PyAny>],
     globals: &Bound<'py, PyDict>,
     annotations: Option<&Bound<'py, PyAny>>,
     receiver: &Receiver<'_, 'py>,
     packages: &mut Vec<Bound<'py, PyModule>>,
     probe: &mut Probe,
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let py = code.py();
-    // Those of a class's methods were found out for its fingerprints.
-    let names = match Runtime::get(py).state.fingerprinted_code.global_names(code) {
-        Some(names) => names,
-        None => PyTuple::new(py, code_globals::global_names(code)?)?,
-    };
+    let py = globals.py();
     let text = match annotations {
         Some(annotations) if !probe.is_attempt() => annotations::names_in_text(annotations)?,
         _ => None,
@@ -381,30 +378,31 @@ fn used_globals<'py>(
     if names.is_empty() && text.is_none() {
         return Ok(None);
     }
-    let used = PyDict::new(py);
+    let mut used: Option<Bound<'py, PyDict>> = None;
     let module = lookup::importable_module_of(globals)?;
     for name in names {
-        if let Some(value) = global(globals, &name)? {
+        let name = name.bind(py);
+        if let Some(value) = global(globals, name)? {
             packages.extend(submodules::package(&value)?);
-            if receiver.takes(&name, &value)? {
+            if receiver.takes(name, &value)? {
                 continue;
             }
             let value = match &module {
-                Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, &name)?,
+                Some(module) if !travels(&value, probe)? => ModuleAttribute::of(module, name)?,
                 _ => value,
             };
-            used.set_item(name, value)?;
+            used.get_or_insert_with(|| PyDict::new(py)).set_item(name, value)?;
         }
     }
     for name in text.iter().flat_map(PyDictMethods::keys) {
-        if used.contains(&name)? {
+        if used.as_ref().map_or(Ok(false), |used| used.contains(&name))? {
             continue;
         }
         match global(globals, &name) {
             Ok(Some(value)) if receiver.holds(&name, &value)? => packages.extend(submodules::package(&value)?),
             Ok(Some(value)) if probe.can_be_pickled(&value)? => {
                 packages.extend(submodules::package(&value)?);
-                used.set_item(name, value)?;
+                used.get_or_insert_with(|| PyDict::new(py)).set_item(name, value)?;
             }
             Ok(_) => {}
             // What was imported for type checkers need not be there.
@@ -412,7 +410,7 @@ fn used_globals<'py>(
             Err(error) => return Err(error),
         }
     }
-    Ok((!used.is_empty()).then_some(used))
+    Ok(used)
 }
 
 /// Whether a global of an importable module travels by value. One that cannot is referred to in that module: a worker that
@@ -448,6 +446,7 @@ fn global<'py>(globals: &Bound<'py, PyDict>, name: &Bound<'py, PyAny>) -> PyResu
 /// whole purpose: they are imported where the function is loaded.
 fn used_submodules<'py>(
     code: &Bound<'py, PyCode>,
+    known: &KnownCode,
     closure: Option<&Bound<'py, PyTuple>>,
     mut packages: Vec<Bound<'py, PyModule>>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
@@ -459,6 +458,5 @@ fn used_submodules<'py>(
     if packages.is_empty() {
         return Ok(None);
     }
-    let found = submodules::imported_submodules(&code_globals::names_of_submodules(code)?, packages)?;
-    Ok((!found.is_empty()).then_some(found))
+    submodules::imported_submodules(code.py(), known.names_of_submodules(code)?, packages)
 }
