@@ -9,6 +9,42 @@ pub(crate) type ByAddress<T> = HashMap<usize, T, BuildHasherDefault<AddressHashe
 /// Objects, by their addresses. Somebody must keep them alive.
 pub(crate) type Addresses = HashSet<usize, BuildHasherDefault<AddressHasher>>;
 
+/// The same where there is one object as a rule, which needs no table.
+pub(crate) struct FirstByAddress<T> {
+    first: Option<(usize, T)>,
+    others: ByAddress<T>,
+}
+
+impl<T> Default for FirstByAddress<T> {
+    fn default() -> Self {
+        Self { first: None, others: ByAddress::default() }
+    }
+}
+
+impl<T> FirstByAddress<T> {
+    #[inline]
+    pub(crate) fn get(&self, address: usize) -> Option<&T> {
+        match &self.first {
+            Some((first, value)) if *first == address => Some(value),
+            _ if self.others.is_empty() => None,
+            _ => self.others.get(&address),
+        }
+    }
+
+    /// Adds an object that is not there.
+    pub(crate) fn insert(&mut self, address: usize, value: T) {
+        if self.first.is_none() {
+            self.first = Some((address, value));
+        } else {
+            self.others.insert(address, value);
+        }
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().map(|(_, value)| value).chain(self.others.values())
+    }
+}
+
 /// Addresses are no attacker's choice: a multiplication spreads them well enough.
 #[derive(Default)]
 pub(crate) struct AddressHasher(u64);

@@ -35,13 +35,25 @@ fn by_reference_under<'py>(obj: &Bound<'py, PyAny>, name: Option<&Bound<'py, PyA
         };
     }
     if obj.is_instance(Runtime::get(py).module_type.bind(py))? {
-        // A module that is in `sys.modules` is taken to have come there by an import.
-        return Ok(!registry::is_registered(obj)? && sys_modules(py)?.contains(obj.getattr(intern!(py, "__name__"))?)?);
+        return module_by_reference(obj, &obj.getattr(intern!(py, "__name__"))?);
     }
     Err(PyTypeError::new_err(format!(
         "cannot check importability of {} instances",
         obj.get_type().name()?.to_string_lossy()
     )))
+}
+
+/// Should a module of this name be written as a reference? One that is in `sys.modules` is taken to have come there by an
+/// import.
+pub(crate) fn module_by_reference<'py>(module: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<bool> {
+    if registry::is_registered(module)? {
+        return Ok(false);
+    }
+    let modules = sys_modules(module.py())?;
+    match modules.cast_exact::<PyDict>() {
+        Ok(modules) => modules.contains(name),
+        Err(_) => modules.contains(name),
+    }
 }
 
 /// Whether `obj` is a type that C code made, and no program can change.

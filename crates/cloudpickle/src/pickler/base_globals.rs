@@ -1,6 +1,5 @@
 //! The globals that shipped functions will have: one dict per namespace they come from.
 
-use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -10,7 +9,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use python_objects::identity;
 
-use crate::address::ByAddress;
+use crate::address::FirstByAddress;
 use crate::by_value::lookup::travelling_name;
 use crate::reduce::interned;
 use crate::reduce::module::ModuleAttribute;
@@ -26,7 +25,7 @@ use crate::reduce::module::ModuleAttribute;
 #[derive(Default)]
 pub(crate) struct BaseGlobals {
     /// By the address of the namespace, which is kept alive so that its address is not given to another.
-    by_origin: Mutex<ByAddress<Travelling>>,
+    by_origin: Mutex<FirstByAddress<Travelling>>,
 }
 
 /// What stands for a namespace, and whether it did so for no function before.
@@ -46,7 +45,7 @@ impl BaseGlobals {
     pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<SharedGlobals<'py>> {
         let py = globals.py();
         let address = identity::of(globals);
-        if let Some(travelling) = self.lock(py).get(&address) {
+        if let Some(travelling) = self.lock(py).get(address) {
             return Ok(SharedGlobals { base: travelling.base.bind(py).clone(), is_new: false });
         }
         let base = PyDict::new(py);
@@ -73,13 +72,17 @@ impl BaseGlobals {
     fn enter<'py>(&self, globals: &Bound<'py, PyDict>, base: Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         let py = globals.py();
         let travelling = Travelling { origin: globals.clone().unbind(), base: base.unbind() };
-        let (base, superfluous) = match self.lock(py).entry(identity::of(globals)) {
-            Entry::Vacant(entry) => (entry.insert(travelling).base.clone_ref(py), None),
+        let mut by_origin = self.lock(py);
+        if let Some(entered) = by_origin.get(identity::of(globals)) {
             // Another thread was quicker; all must use the same dict.
-            Entry::Occupied(entry) => (entry.get().base.clone_ref(py), Some(travelling)),
-        };
-        drop(superfluous);
-        base.into_bound(py)
+            let base = entered.base.bind(py).clone();
+            drop(by_origin);
+            drop(travelling);
+            return base;
+        }
+        let base = travelling.base.bind(py).clone();
+        by_origin.insert(identity::of(globals), travelling);
+        base
     }
 
     /// Tells the garbage collector what is held here.
@@ -99,7 +102,7 @@ impl BaseGlobals {
         drop(dropped);
     }
 
-    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, ByAddress<Travelling>> {
+    fn lock(&self, py: Python<'_>) -> MutexGuard<'_, FirstByAddress<Travelling>> {
         // The table is whole after every statement under the lock: a panic elsewhere leaves it usable.
         self.by_origin.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }

@@ -109,11 +109,17 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     )?;
                     engine.encoder.op(Opcode::Mark);
                     self.next = Next::BaseGlobals;
-                    save_part!(engine, self.parts.code.as_any());
+                    match engine.memo_get(&self.parts.code) {
+                        Some(index) => engine.memo_fetch(index)?,
+                        None => save_part!(engine, self.parts.code.as_any()),
+                    }
                 }
                 Next::BaseGlobals => {
                     self.next = Next::NameAndDefaults;
-                    save_part!(engine, &self.parts.base_globals);
+                    match engine.memo_get(&self.parts.base_globals) {
+                        Some(index) => engine.memo_fetch(index)?,
+                        None => save_part!(engine, &self.parts.base_globals),
+                    }
                 }
                 Next::NameAndDefaults => {
                     if self.parts.have_state() {
@@ -539,7 +545,7 @@ impl<'py> Engine<'py, '_> {
     fn save_module(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let py = self.py;
         let Some(name) = obj.cast::<PyModule>()?.dict().get_item(intern!(py, "__name__"))? else { return Ok(None) };
-        if !name.is_exact_instance_of::<PyString>() || !lookup::by_reference(obj)? {
+        if !name.is_exact_instance_of::<PyString>() || !lookup::module_by_reference(obj, &name)? {
             return Ok(None);
         }
         self.save_wire_function(&Wire::get(py).subimport, intern!(py, "subimport"), "subimport")?;

@@ -5,7 +5,7 @@ use pyo3::types::{PyDict, PyString};
 use python_objects::identity;
 
 use super::memo::Memo;
-use crate::address::ByAddress;
+use crate::address::FirstByAddress;
 
 /// What the functions of one dump brought, by the address of what stands for their namespace, which the pickler keeps alive.
 ///
@@ -13,14 +13,14 @@ use crate::address::ByAddress;
 /// made. What an earlier dump of the same pickler wrote does not count, for the reader may have changed it since.
 #[derive(Default)]
 pub(super) struct WrittenGlobals<'py> {
-    by_base: ByAddress<Bound<'py, PyDict>>,
+    by_base: FirstByAddress<Bound<'py, PyDict>>,
     /// How many objects the memo had when the dump began.
     remembered: usize,
 }
 
 impl<'py> WrittenGlobals<'py> {
     pub(super) fn since(remembered: usize) -> Self {
-        Self { by_base: ByAddress::default(), remembered }
+        Self { by_base: FirstByAddress::default(), remembered }
     }
 
     /// The state of a function with these globals is written.
@@ -28,7 +28,7 @@ impl<'py> WrittenGlobals<'py> {
         if globals.is_empty() {
             return Ok(());
         }
-        match self.by_base.get(&identity::of(base)) {
+        match self.by_base.get(identity::of(base)) {
             Some(known) => known.update(globals.as_mapping()),
             None => {
                 self.by_base.insert(identity::of(base), globals.clone());
@@ -52,7 +52,7 @@ impl<'py> AlreadyWritten<'_, 'py> {
         name: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
     ) -> PyResult<bool> {
-        if let Some(known) = self.globals.by_base.get(&identity::of(base))
+        if let Some(known) = self.globals.by_base.get(identity::of(base))
             && let Some(known) = known.get_item(name)?
         {
             return is_same(&known, value);

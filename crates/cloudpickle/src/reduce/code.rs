@@ -96,10 +96,8 @@ fn lasting_file_name(name: &str) -> Option<String> {
     // `/tmp/ipykernel_1234/5678.py`
     let (folder, file) = name.rsplit_once(['/', '\\'])?;
     let digest = file.strip_suffix(".py")?;
-    let (_, process) = folder.rsplit_once("ipykernel_")?;
-    let is_whole = folder.len() == "ipykernel_".len() + process.len()
-        || folder[..folder.len() - "ipykernel_".len() - process.len()].ends_with(['/', '\\']);
-    (is_whole && !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+    let process = folder.rsplit(['/', '\\']).next()?.strip_prefix("ipykernel_")?;
+    (!process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| format!("<ipython-input-{digest}>"))
 }
 

@@ -10,13 +10,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use python_objects::text;
 
-use crate::address::ByAddress;
+use crate::address::FirstByAddress;
 
 /// The copies of one dump, by the hashes of their texts.
 #[derive(Default)]
 struct Copies {
     /// By their hashes as Python knows them, which are as good as addresses.
-    by_hash: ByAddress<Py<PyString>>,
+    by_hash: FirstByAddress<Py<PyString>>,
     /// What was asked for last and before that, and its copy: a function asks for its two names several times.
     last: [Option<(Py<PyAny>, Py<PyString>)>; 2],
 }
@@ -67,7 +67,15 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         let Ok(hash) = name.hash() else { return new().into_any() };
         let copy = OF_THIS_DUMP.with_borrow_mut(|copies| {
             let copies = copies.as_mut()?.get_or_insert_default();
-            let copy = copies.by_hash.entry(hash.cast_unsigned()).or_insert_with(|| new().unbind()).bind(py).clone();
+            let hash = hash.cast_unsigned();
+            let copy = match copies.by_hash.get(hash) {
+                Some(copy) => copy.bind(py).clone(),
+                None => {
+                    let copy = new();
+                    copies.by_hash.insert(hash, copy.clone().unbind());
+                    copy
+                }
+            };
             // Another text may have the same hash.
             copy.to_str().is_ok_and(|copy| copy == characters).then(|| {
                 copies.last.swap(0, 1);

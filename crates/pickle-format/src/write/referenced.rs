@@ -202,6 +202,10 @@ impl References {
         let distance = end - self.last_end;
         if distance <= FARTHEST && target >> (u32::BITS - DISTANCE_BITS) == 0 {
             self.last_end = end;
+            if self.words.capacity() == 0 {
+                // What a function needs.
+                self.words.reserve(64);
+            }
             #[expect(clippy::cast_possible_truncation, reason = "it has eight bits")]
             self.words.push(target << DISTANCE_BITS | distance as u32);
         } else {
