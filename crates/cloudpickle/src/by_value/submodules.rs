@@ -47,7 +47,7 @@ pub(crate) fn imported_submodules<'py>(
                 {
                     continue;
                 }
-                let Some(name) = dotted_names.get(&prefix, attribute)? else { continue };
+                let Some(name) = dotted_names.get(&prefix, attribute) else { continue };
                 if let Some(submodule) = get(&sys_modules, &name)? {
                     found.get_or_insert_with(|| PyList::empty(py)).append(&submodule)?;
                     pending.push_back((name, submodule));
@@ -83,17 +83,17 @@ impl DottedNames {
         &self,
         package: &Bound<'py, PyString>,
         attribute: &Bound<'py, PyString>,
-    ) -> PyResult<Option<Bound<'py, PyString>>> {
+    ) -> Option<Bound<'py, PyString>> {
         let py = package.py();
-        let place = ((identity::of(package) >> 4) * 31 ^ identity::of(attribute) >> 4) % PLACES;
+        let place = (((identity::of(package) >> 4) * 31) ^ (identity::of(attribute) >> 4)) % PLACES;
         if let Ok(places) = self.0.try_lock()
             && let Some(known) = &places[place]
             && known.package.is(package)
             && known.attribute.is(attribute)
         {
-            return Ok(Some(known.name.bind(py).clone()));
+            return Some(known.name.bind(py).clone());
         }
-        let (Ok(first), Ok(last)) = (package.to_str(), attribute.to_str()) else { return Ok(None) };
+        let (Ok(first), Ok(last)) = (package.to_str(), attribute.to_str()) else { return None };
         let name = PyString::new(py, &format!("{first}.{last}"));
         // A string of a subclass may be changed.
         if package.is_exact_instance_of::<PyString>() && attribute.is_exact_instance_of::<PyString>() {
@@ -108,7 +108,7 @@ impl DottedNames {
             };
             drop(replaced);
         }
-        Ok(Some(name))
+        Some(name)
     }
 }
 

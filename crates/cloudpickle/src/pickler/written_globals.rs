@@ -28,13 +28,11 @@ impl<'py> WrittenGlobals<'py> {
         if globals.is_empty() {
             return Ok(());
         }
-        match self.by_base.get(identity::of(base)) {
-            Some(known) => known.update(globals.as_mapping()),
-            None => {
-                self.by_base.insert(identity::of(base), globals.clone());
-                Ok(())
-            }
+        if let Some(known) = self.by_base.get(identity::of(base)) {
+            return known.update(globals.as_mapping());
         }
+        self.by_base.insert(identity::of(base), globals.clone());
+        Ok(())
     }
 }
 

@@ -68,13 +68,12 @@ pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         let copy = OF_THIS_DUMP.with_borrow_mut(|copies| {
             let copies = copies.as_mut()?.get_or_insert_default();
             let hash = hash.cast_unsigned();
-            let copy = match copies.by_hash.get(hash) {
-                Some(copy) => copy.bind(py).clone(),
-                None => {
-                    let copy = new();
-                    copies.by_hash.insert(hash, copy.clone().unbind());
-                    copy
-                }
+            let copy = if let Some(copy) = copies.by_hash.get(hash) {
+                copy.bind(py).clone()
+            } else {
+                let copy = new();
+                copies.by_hash.insert(hash, copy.clone().unbind());
+                copy
             };
             // Another text may have the same hash.
             copy.to_str().is_ok_and(|copy| copy == characters).then(|| {
