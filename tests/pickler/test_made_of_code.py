@@ -2,6 +2,7 @@
 
 import contextlib
 import copyreg
+import dataclasses
 import io
 import pickle
 import pickletools
@@ -197,6 +198,33 @@ def test_reducers_in_the_shared_table_are_asked(kind):
         data = cloudpickle.dumps([BY_VALUE["pair"], BY_VALUE["submodules"]])
     assert asked and all(type(obj) is kind for obj in asked)
     assert data == cloudpickle.dumps([BY_VALUE["pair"], BY_VALUE["submodules"]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "of"),
+    [
+        (property, "Base"),
+        (classmethod, "Base"),
+        (staticmethod, "Base"),
+        (type(dataclasses.MISSING), "Data"),
+        (type(dataclasses._FIELD), "Data"),
+    ],
+)
+def test_reducers_of_what_classes_hold_are_asked(kind, of):
+    asked = []
+    own = Pickler._dispatch_table[kind]
+    with entry(Pickler._dispatch_table, kind, lambda obj: asked.append(obj) or own(obj)):
+        data = cloudpickle.dumps(BY_VALUE[of])
+    assert asked and all(type(obj) is kind for obj in asked)
+    assert data == cloudpickle.dumps(BY_VALUE[of])
+
+
+@pytest.mark.parametrize("name", ["MISSING", "_FIELD"])
+def test_sentinel_that_is_not_found(monkeypatch, name):
+    """Another one of that name is a copy, as on the long way."""
+    sentinel = getattr(dataclasses, name)
+    monkeypatch.setattr(dataclasses, name, object())
+    assert cloudpickle.dumps([sentinel, sentinel]) == _native.dumps_without_shortcuts([sentinel, sentinel])
 
 
 @pytest.mark.skipif(PYPY, reason="PyPy: functions of extensions are of the type of all functions")

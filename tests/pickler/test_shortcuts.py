@@ -9,6 +9,7 @@ import datetime
 import decimal
 import enum
 import fractions
+import gc
 import pickle
 import pickletools
 from typing import NamedTuple
@@ -315,6 +316,52 @@ def test_class_that_changes_in_the_middle():
         first, _, second = pickle.loads(dumps(obj))
         assert type(first) is kind and first.n == 1
         assert type(second) is Plain and second.changed == 2
+
+
+def changes():
+    def add_state(kind):
+        kind.__getstate__ = lambda self: {"a": "state"}
+
+    def hide_slot(kind):
+        kind.b = property(lambda self: "hidden")
+
+    def remove_slot(kind):
+        del kind.a
+
+    def exchange_slots(kind):
+        kind.a, kind.b = kind.b, kind.a
+
+    return {function.__name__: function for function in (add_state, hide_slot, remove_slot, exchange_slots)}
+
+
+@pytest.mark.parametrize("change", changes().values(), ids=changes())
+def test_class_that_changes_between_dumps(change):
+    """What an earlier dump found out about a class does not count any more."""
+
+    class Exchanged:
+        __slots__ = ("a", "b")
+
+    Exchanged.__module__, Exchanged.__qualname__ = __name__, "Exchanged"
+    globals()["Exchanged"] = Exchanged
+    obj = Exchanged()
+    obj.a, obj.b = 1, [2]
+    assert cloudpickle.dumps([obj, obj]) == long_way([obj, obj]) == cloudpickle.dumps([obj, obj])
+    change(Exchanged)
+    assert cloudpickle.dumps([obj, obj]) == long_way([obj, obj])
+
+
+def test_classes_in_the_place_of_others():
+    """Each has the memory of the one before, as a rule, and other slots."""
+    for number in range(50):
+        kind = type("Passing", (), {"__slots__": tuple(f"slot{index}" for index in range(number % 5))})
+        kind.__module__ = __name__
+        globals()["Passing"] = kind
+        obj = kind()
+        for name in kind.__slots__:
+            setattr(obj, name, name.upper())
+        assert cloudpickle.dumps([obj, obj]) == long_way([obj, obj])
+        del kind, obj, globals()["Passing"]
+        gc.collect()
 
 
 def test_reducer_that_is_registered_in_the_middle():

@@ -1,7 +1,7 @@
 //! What a class itself has.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 /// A copy of the `__dict__` of a class, of one moment; nothing for a type that C code keeps elsewhere.
 ///
@@ -29,6 +29,33 @@ pub fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, 
 #[cfg(PyPy)]
 pub fn namespace<'py>(_: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDict>>> {
     Ok(None)
+}
+
+/// An attribute of a class as `type` looks it up, whatever the metaclass has to say.
+///
+/// # Errors
+/// `AttributeError`.
+#[cfg(not(PyPy))]
+pub fn attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    use pyo3::ffi;
+
+    // SAFETY: `type` is static and ready; its function takes a live type and a live `str`, and gives a new reference, or
+    // null with an exception.
+    unsafe {
+        match ffi::PyType_Type.tp_getattro {
+            Some(look_up) => Bound::from_owned_ptr_or_err(class.py(), look_up(class.as_ptr(), name.as_ptr())),
+            None => class.getattr(name),
+        }
+    }
+}
+
+/// An attribute of a class.
+///
+/// # Errors
+/// `AttributeError`.
+#[cfg(PyPy)]
+pub fn attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    class.getattr(name)
 }
 
 /// Whether `class` is a static type: C code has it, nobody can change it, and it lives as long as the process.

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
-use python_objects::identity;
+use python_objects::{class, identity};
 
 use super::endless::Level;
 use super::engine::{Engine, Saved, Suspendable, save_part};
@@ -444,7 +444,7 @@ impl<'py> Engine<'py, '_> {
         obj: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let py = self.py;
-        if self.settings.protocol.has_newobj() {
+        if self.settings.protocol.has_newobj() && !is_static_type(&callable) {
             // `copyreg` marks the two cases by the name of a function that is never called.
             let name = callable.getattr_opt(intern!(py, "__name__"))?;
             let name = name.as_ref().and_then(|name| name.cast::<PyString>().ok());
@@ -543,4 +543,9 @@ impl<'py> Engine<'py, '_> {
         ]);
         Ok(())
     }
+}
+
+/// Whether it is a type of C code, whose name is known not to be one that marks a case.
+fn is_static_type(callable: &Bound<'_, PyAny>) -> bool {
+    callable.cast::<PyType>().is_ok_and(class::is_static)
 }

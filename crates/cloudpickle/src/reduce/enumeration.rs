@@ -35,10 +35,10 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
     let recipe = if ENUM_TAKES_NATIVE_NEW && !is_plain { Some(recipe(class, &members)?) } else { None };
     let args = (
         class.bases(),
-        interned(&class.getattr(intern!(py, "__name__"))?)?,
-        class.getattr(intern!(py, "__qualname__"))?,
+        interned(&lookup::of_class(class, intern!(py, "__name__"))?)?,
+        lookup::of_class(class, intern!(py, "__qualname__"))?,
         &values,
-        interned(&lookup::travelling_name(class.getattr(intern!(py, "__module__"))?))?,
+        interned(&lookup::travelling_name(lookup::of_class(class, intern!(py, "__module__"))?))?,
         class_tracker::tracker(py).wanted_id(class)?,
         recipe,
     );
@@ -120,9 +120,10 @@ fn is_plain<'py>(
         return Ok(false);
     }
     let object = py.get_type::<PyAny>();
-    for (name, made_by) in [("__new__", enum_type), ("_new_member_", &object)] {
+    let new = intern!(py, "__new__");
+    for (name, made_by) in [(new, enum_type), (intern!(py, "_new_member_"), &object)] {
         if let Some(own) = namespace.get_item(name)?
-            && !own.is(made_by.getattr(intern!(py, "__new__"))?)
+            && !own.is(lookup::of_class(made_by, new)?)
         {
             return Ok(false);
         }

@@ -1,0 +1,70 @@
+"""What a class's attributes are told by when it arrives again: the same each time, however it was found out."""
+
+import gc
+import io
+import weakref
+
+import pytest
+
+from cloudpickle import Pickler
+
+METHODS = {
+    "plain": "def method(self, x): return x + FACTOR",
+    "constants": "def method(self): return (1, (2.5, ('three', None))), b'4', True, 1 << 100",
+    "set of constants": "def method(self, x): return x in {'a', 'b', 3}",
+    "ellipsis and complex numbers": "def method(self, x): return x[...], 2j, (..., 1j)",
+    "nested functions": "def method(self): return lambda: [(lambda: FACTOR + y) for y in OTHERS]",
+    "defaults": "def method(self, x=(1, [2]), *, y={'a': ...}): return x, y",
+    "property": "method = property(lambda self: FACTOR, doc='doc')",
+    "class method": "method = classmethod(lambda cls: OTHERS)",
+}
+
+
+def made_from(method):
+    namespace = {"__name__": "__main__", "FACTOR": 3, "OTHERS": [1, 2]}
+    exec(f"class Made:\n    {method}\n    again = method", namespace)
+    return namespace["Made"]
+
+
+def definition(kind):
+    return Pickler(io.BytesIO()).reducer_override(kind)[2][1]["definition"]
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_the_same_each_time(method):
+    kind = made_from(method)
+    first = definition(kind)
+    assert definition(kind) == first
+    assert definition(made_from(method)) == first
+
+
+def test_another_one_for_other_code():
+    assert definition(made_from("def method(self): return 1")) != definition(made_from("def method(self): return 2"))
+
+
+def test_edits_of_what_a_method_uses():
+    kind = made_from(METHODS["plain"])
+    first = definition(kind)
+    kind.method.__globals__["FACTOR"] = 4
+    assert definition(kind) != first
+    kind.method.__globals__["FACTOR"] = 3
+    assert definition(kind) == first
+    kind.method.__code__ = made_from("def method(self, x): return x - FACTOR").method.__code__
+    assert definition(kind) != first
+
+
+def test_code_is_let_go_of():
+    kind = made_from(METHODS["nested functions"])
+    definition(kind)
+    code = weakref.ref(kind.method.__code__)
+    del kind
+    gc.collect()
+    assert code() is None
+
+
+def test_code_in_the_place_of_other_code():
+    """Each has the memory of the one before, as a rule."""
+    seen = set()
+    for number in range(2500):
+        seen.add(definition(made_from(f"def method(self): return {number}, NAME{number % 7}")))
+    assert len(seen) == 2500
