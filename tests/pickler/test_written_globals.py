@@ -1,6 +1,7 @@
 """What functions of one namespace share is written once, and each of them finds its globals where it arrives."""
 
 import io
+import json
 import pickle
 import pickletools
 
@@ -155,3 +156,63 @@ def test_default_that_refers_to_the_function():
     function.__defaults__ = ([function],)
     arrived = pickle.loads(bytes_of(function))
     assert arrived.__defaults__[0][0] is arrived
+
+
+def many(make, **changes):
+    """Three closures by one factory, of which the middle one is something special."""
+    closures = [make(number) for number in range(3)]
+    for name, value in changes.items():
+        setattr(closures[1], name, value)
+    return closures
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"note": 1},
+        {"__doc__": "another"},
+        {"__defaults__": (1,)},
+        {"__kwdefaults__": {"a": 1}},
+        {"__name__": "another"},
+        {"__qualname__": "another"},
+        {"__module__": "another"},
+        {"__annotations__": {"return": int}},
+    ],
+    ids=lambda changes: "".join(changes) or "nothing",
+)
+def test_closures_that_one_factory_made(changes):
+    (make,), _ = functions("lambda number: lambda: (number, scale)", scale=5)
+    closures = many(make, **changes)
+    arrived = pickle.loads(bytes_of(closures))
+    assert [closure.__closure__[0].cell_contents for closure in arrived] == [0, 1, 2]
+    for name, value in changes.items():
+        assert [getattr(closure, name, None) for closure in arrived] == [
+            getattr(closure, name, None) for closure in closures
+        ]
+        assert getattr(arrived[1], name) == value
+    # Asking for these leaves an empty dict behind.
+    for closure in closures:
+        assert closure.__dict__ is not None and closure.__annotations__ is not None
+    bytes_of(closures)
+
+
+def test_closures_around_packages():
+    (make,), _ = functions("lambda package: lambda: package.decoder")
+    plain, of_package, other = make("text"), make(json), make(2)
+    for closures in [[plain, of_package, other], [of_package, other, plain]]:
+        assert b"json.decoder" in bytes_of(closures)
+
+
+def test_closures_whose_globals_change_in_the_middle_of_a_dump():
+    (make,), namespace = functions("lambda number: lambda: (number, scale)", scale=5)
+    first, second, third = many(make)
+    data = cloudpickle.dumps([first, second, Calls(lambda: namespace.update(scale=6)), third])
+    first, second, _, third = pickle.loads(data)
+    assert [first(), second(), third()] == [(0, 6), (1, 6), (2, 6)]
+
+
+def test_closure_that_has_itself_in_it_and_others_like_it():
+    (make,), _ = functions("lambda number: [me := (lambda: (me, number, scale)), number][0]", scale=5)
+    arrived = pickle.loads(bytes_of(many(make)))
+    assert [closure() for closure in arrived] == [(closure, number, 5) for number, closure in enumerate(arrived)]

@@ -104,6 +104,71 @@ impl<'py> FunctionParts<'py> {
     }
 }
 
+/// What the closure of `function` is, if the function is `other` but for that: made by another call of what made `other`, and
+/// without attributes, annotations and type parameters. Nothing where that cannot be told at a glance.
+#[cfg(all(not(PyPy), not(Py_GIL_DISABLED)))]
+#[inline]
+#[must_use]
+pub fn closure_where_all_else_is_of<'py>(
+    function: &Bound<'py, PyFunction>,
+    other: &Bound<'py, PyFunction>,
+) -> Option<Bound<'py, PyTuple>> {
+    use pyo3::ffi;
+
+    // SAFETY: as in `FunctionParts::of`: both are functions, exactly, and nobody writes to the fields meanwhile.
+    let (own, others) = unsafe {
+        (&*function.as_ptr().cast::<ffi::PyFunctionObject>(), &*other.as_ptr().cast::<ffi::PyFunctionObject>())
+    };
+    let fields = |of: &ffi::PyFunctionObject| {
+        [
+            of.func_code,
+            of.func_globals,
+            of.func_name,
+            of.func_qualname,
+            of.func_module,
+            of.func_doc,
+            of.func_defaults,
+            of.func_kwdefaults,
+        ]
+    };
+    // Whoever asks for `__dict__` or `__annotations__` leaves an empty one behind.
+    let is_nothing = |field: *mut ffi::PyObject| {
+        // SAFETY: as in `FunctionParts::of`: the field is null or holds a reference of its own to a live object.
+        unsafe {
+            field.is_null()
+                || ffi::PyDict_CheckExact(field) != 0 && ffi::PyDict_Size(field) == 0
+                || ffi::PyTuple_CheckExact(field) != 0 && ffi::PyTuple_Size(field) == 0
+        }
+    };
+    let is_plain = |of: &ffi::PyFunctionObject| {
+        #[cfg(Py_3_14)]
+        if !of.func_annotate.is_null() {
+            return false;
+        }
+        #[cfg(Py_3_12)]
+        if !is_nothing(of.func_typeparams) {
+            return false;
+        }
+        is_nothing(of.func_dict) && is_nothing(of.func_annotations)
+    };
+    if fields(own) != fields(others) || !is_plain(own) || !is_plain(others) {
+        return None;
+    }
+    // SAFETY: as above.
+    let closure = unsafe { Bound::from_borrowed_ptr_or_opt(function.py(), own.func_closure) }?;
+    closure.cast_into().ok()
+}
+
+/// See above: nothing, on builds where functions are not read at a glance.
+#[cfg(any(PyPy, Py_GIL_DISABLED))]
+#[must_use]
+pub fn closure_where_all_else_is_of<'py>(
+    _: &Bound<'py, PyFunction>,
+    _: &Bound<'py, PyFunction>,
+) -> Option<Bound<'py, PyTuple>> {
+    None
+}
+
 #[cfg(any(PyPy, Py_GIL_DISABLED))]
 impl<'py> FunctionParts<'py> {
     /// The parts of `function`, one after the other.

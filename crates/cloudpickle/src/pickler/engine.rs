@@ -26,7 +26,7 @@ use super::output::{Output, Written};
 use super::path::Hop;
 use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
-use super::save_function::{CellFrame, FunctionFrame, MadeOfCode};
+use super::save_function::{CellFrame, FunctionFrame, LastClosure, MadeOfCode};
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
 use super::save_named_tuple::NamedTupleFrame;
@@ -86,6 +86,7 @@ pub(super) struct Engine<'py, 's> {
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
     pub(super) made_of_code: MadeOfCode,
+    pub(super) last_closure: Option<LastClosure<'py>>,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -329,6 +330,7 @@ impl<'py, 's> Engine<'py, 's> {
             looks_at_atoms,
             calls: CallsOfPython(0),
             made_of_code,
+            last_closure: None,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: Addresses::default(),

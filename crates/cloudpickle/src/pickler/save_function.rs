@@ -8,7 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
 use python_objects::cell;
-use python_objects::function::HAS_PARTS_AT_HAND;
+use python_objects::function::{HAS_PARTS_AT_HAND, closure_where_all_else_is_of};
 
 use super::endless::Level;
 use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, already_written, save_part};
@@ -58,6 +58,14 @@ impl MadeOfCode {
     pub(super) fn may_be_native(&self) -> bool {
         self.allowed
     }
+}
+
+/// A function with a closure and without a state. What made it may have made many, which are written alike.
+pub(super) struct LastClosure<'py> {
+    function: Bound<'py, PyFunction>,
+    parts: Box<Parts<'py>>,
+    /// How often Python code may have run by then: it may change the function and its globals.
+    since: CallsOfPython,
 }
 
 /// `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
@@ -441,11 +449,19 @@ impl<'py> Engine<'py, '_> {
 
     fn save_function(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let function = obj.cast::<PyFunction>()?;
+        if let Some(parts) = self.parts_like_the_last(function)? {
+            self.careful();
+            return self.enter_function(function, parts).map(Some);
+        }
         let written = already_written(self.settings, &self.hooks, &self.written_globals, &self.memo);
         match Travelling::of(function, self.base_globals, written.as_ref(), &mut self.probe)? {
             Travelling::ByReference => Ok(None),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
             Travelling::ByValue(parts) => {
+                if parts.closure.is_some() && !parts.have_state() {
+                    let (function, parts, since) = (function.clone(), parts.clone(), self.calls);
+                    self.last_closure = Some(LastClosure { function, parts, since });
+                }
                 self.careful();
                 if !self.version_is_told {
                     if parts.owner.iter().all(Bound::is_instance_of::<PyString>) {
@@ -456,11 +472,34 @@ impl<'py> Engine<'py, '_> {
                         self.save_version(&module, &name)?;
                     }
                 }
-                let level = self.endless.enter(obj)?;
-                let (function, next, slot) = (function.clone(), FunctionStep::Code, None);
-                self.enter(FunctionFrame { function, parts, next, slot, level }).map(Some)
+                self.enter_function(function, parts).map(Some)
             }
         }
+    }
+
+    fn enter_function(&mut self, function: &Bound<'py, PyFunction>, parts: Box<Parts<'py>>) -> PyResult<Saved> {
+        let level = self.endless.enter(function)?;
+        let (function, next, slot) = (function.clone(), FunctionStep::Code, None);
+        self.enter(FunctionFrame { function, parts, next, slot, level })
+    }
+
+    /// The parts of `function`, if it differs from the last one without a state by its closure alone.
+    fn parts_like_the_last(&self, function: &Bound<'py, PyFunction>) -> PyResult<Option<Box<Parts<'py>>>> {
+        let Some(last) = &self.last_closure else { return Ok(None) };
+        // Its globals are those that the last one found in the pickle, if that one is whole.
+        if last.since != self.calls || self.memo_get(&last.function).is_none() {
+            return Ok(None);
+        }
+        let Some(closure) = closure_where_all_else_is_of(function, &last.function) else { return Ok(None) };
+        for cell in closure.iter_borrowed() {
+            // One that brings submodules with it.
+            if cell::contents(&cell)?.is_some_and(|value| value.is_instance_of::<PyModule>()) {
+                return Ok(None);
+            }
+        }
+        let mut parts = last.parts.clone();
+        parts.closure = Some(closure);
+        Ok(Some(parts))
     }
 
     fn save_cell(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {

@@ -52,6 +52,7 @@ pub(crate) enum Travelling<'py> {
 /// The function is made before what may refer to it: its globals hold at first only what relative imports need, the
 /// others are in the state. Its cells are the cells themselves, so that closures that share a variable still do; one that
 /// refers to itself through a cell is cut short by the memo, like a tuple that contains itself.
+#[derive(Clone)]
 pub(crate) struct Parts<'py> {
     pub(crate) code: Bound<'py, PyCode>,
     /// What stands for the namespace that the function shares with others.
@@ -70,6 +71,7 @@ pub(crate) struct Parts<'py> {
 
 /// The slots in the order in which they travel, as far as the function has not been made with their values. The loader sets
 /// them as attributes but for the last two.
+#[derive(Clone)]
 pub(crate) struct Slots<'py> {
     pub(crate) name: Option<Bound<'py, PyAny>>,
     pub(crate) qualname: Option<Bound<'py, PyAny>>,
