@@ -9,6 +9,7 @@
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
 //! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
 //! - [`lending`]: a value that one changes, and lends for others to read.
+//! - [`forward`]: functions that hand their arguments on as they came.
 //! - [`identity`]: what `is` compares, as a number.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
@@ -22,6 +23,7 @@ pub mod compat;
 pub mod datetime;
 pub mod dict;
 pub mod existence;
+pub mod forward;
 pub mod function;
 pub mod identity;
 pub mod instance;

@@ -1,85 +1,75 @@
 //! `loads` and `load`: those of `pickle`, whose errors say more when something is not there.
 
+use std::ffi::CStr;
+
 use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use python_objects::forward::{self, Forward};
 
 use super::in_progress;
 use crate::runtime::{self, Runtime};
 
 /// Adds the functions to the extension.
 pub(super) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    runtime::add_function(module, wrap_pyfunction!(loads, module)?)?;
-    runtime::add_function(module, wrap_pyfunction!(load, module)?)
+    runtime::add_function(module, forward::function::<Loads>(module)?)?;
+    runtime::add_function(module, forward::function::<Load>(module)?)
 }
 
-/// Declares a function that hands on what it is given to the one of `pickle`. Options are named one by one, for a call
-/// without any is then a call without a dict.
+/// Declares a function that hands on what it is given to the one of `pickle`, which looks at its arguments.
 macro_rules! loader {
-    ($(#[$doc:meta])* $name:ident($source:ident $(, $positional:tt)?) = $of_pickle:ident, $text:literal) => {
+    ($(#[$doc:meta])* $loader:ident = $of_pickle:ident, $name:literal, $text:literal) => {
         $(#[$doc])*
-        #[pyfunction]
-        #[pyo3(
-            signature = ($source, $($positional,)? *, fix_imports = None, encoding = None, errors = None, buffers = None),
-            text_signature = $text
-        )]
-        pub(crate) fn $name<'py>(
-            $source: &Bound<'py, PyAny>,
-            fix_imports: Option<Bound<'py, PyAny>>,
-            encoding: Option<Bound<'py, PyAny>>,
-            errors: Option<Bound<'py, PyAny>>,
-            buffers: Option<Bound<'py, PyAny>>,
-        ) -> PyResult<Bound<'py, PyAny>> {
-            explained(&Runtime::get($source.py()).$of_pickle, $source, [fix_imports, encoding, errors, buffers])
-        }
-    };
-}
+        struct $loader;
 
-loader! {
-    /// The object that a pickle holds: `pickle.loads`.
-    ///
-    /// Raises:
-    ///     `ImportError`, `AttributeError`: a module, or something in it, is not there. The exception says which function or
-    ///         class needs it, and what can be done.
-    loads(data, /) = pickle_loads,
-    "(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())"
-}
+        impl Forward for $loader {
+            type Before = usize;
+            const NAME: &'static CStr = $name;
+            const DOC: &'static CStr = $text;
 
-loader! {
-    /// The object that the next pickle in a file holds: `pickle.load`. The exceptions are those of `loads`.
-    load(file) = pickle_load,
-    "(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())"
-}
+            fn target(py: Python<'_>) -> &'static Py<PyAny> {
+                &Runtime::get(py).$of_pickle
+            }
 
-#[inline]
-fn explained<'py>(
-    function: &Py<PyAny>,
-    source: &Bound<'py, PyAny>,
-    options: [Option<Bound<'py, PyAny>>; 4],
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = source.py();
-    let before = in_progress::count();
-    let function = function.bind(py);
-    let result = if options.iter().all(Option::is_none) {
-        function.call1((source,))
-    } else {
-        let keywords = PyDict::new(py);
-        let names =
-            [intern!(py, "fix_imports"), intern!(py, "encoding"), intern!(py, "errors"), intern!(py, "buffers")];
-        for (name, option) in names.into_iter().zip(options) {
-            if let Some(option) = option {
-                keywords.set_item(name, option)?;
+            fn before() -> usize {
+                in_progress::count()
+            }
+
+            fn failed(error: &Bound<'_, PyAny>, before: usize) {
+                explain(error, before);
             }
         }
-        function.call((source,), Some(&keywords))
     };
-    result.inspect_err(|error| explain(py, error, before))
+}
+
+loader! {
+    /// `pickle.loads`.
+    Loads = pickle_loads,
+    c"loads",
+    c"loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
+--
+
+The object that a pickle holds: `pickle.loads`.
+
+Raises:
+    `ImportError`, `AttributeError`: a module, or something in it, is not there. The exception says which function or
+        class needs it, and what can be done."
+}
+
+loader! {
+    /// `pickle.load`.
+    Load = pickle_load,
+    c"load",
+    c"load(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
+--
+
+The object that the next pickle in a file holds: `pickle.load`. The exceptions are those of `loads`."
 }
 
 #[cold]
-fn explain(py: Python<'_>, error: &PyErr, before: usize) {
-    let value = error.value(py);
+fn explain(value: &Bound<'_, PyAny>, before: usize) {
+    let py = value.py();
+    let error = &PyErr::from_value(value.clone());
     if error.is_instance_of::<PyImportError>(py) {
         let missing = match value.getattr(intern!(py, "name")) {
             Ok(name) if !name.is_none() => format!("the module {name}"),

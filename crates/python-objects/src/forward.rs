@@ -1,0 +1,142 @@
+//! Functions that hand their arguments on to another callable as they came: no argument is looked at, no tuple or dict is
+//! made of them.
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyCFunction;
+
+/// A function that hands its arguments on.
+pub trait Forward: 'static {
+    /// What is noted before the call.
+    type Before;
+    /// Its name.
+    const NAME: &'static CStr;
+    /// Its signature and documentation, as C functions carry them.
+    const DOC: &'static CStr;
+
+    /// What is called.
+    fn target(py: Python<'_>) -> &'static Py<PyAny>;
+
+    /// Runs before the call. Calls no Python code and lets go of no object: it is on the way of every call.
+    fn before() -> Self::Before;
+
+    /// May add to the error that the call ended in.
+    fn failed(error: &Bound<'_, PyAny>, before: Self::Before);
+}
+
+/// The function as an object, which belongs to `module`.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn function<'py, F: Forward>(module: &Bound<'py, PyModule>) -> PyResult<Bound<'py, PyCFunction>> {
+    let name = module.name()?;
+    let definition = Box::new(ffi::PyMethodDef {
+        ml_name: F::NAME.as_ptr(),
+        ml_meth: calling::method::<F>(),
+        ml_flags: calling::FLAGS | ffi::METH_KEYWORDS,
+        ml_doc: F::DOC.as_ptr(),
+    });
+    // SAFETY: the definition is never freed, its strings are static, and its flags are those of the function in it. Module
+    // and name are alive, and the call takes references of its own. The result is a new reference, or null with an exception.
+    let function = unsafe {
+        let function = ffi::PyCFunction_NewEx(Box::into_raw(definition), module.as_ptr(), name.as_ptr());
+        Bound::from_owned_ptr_or_err(module.py(), function)?
+    };
+    Ok(function.cast_into::<PyCFunction>()?)
+}
+
+/// Calls the target through `call`, which returns a new reference, or null with an exception. So does this.
+#[inline]
+fn forward<F: Forward>(
+    py: Python<'_>,
+    call: impl FnOnce(*mut ffi::PyObject) -> *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // A panic must not leave a function that C called.
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let before = F::before();
+        let result = call(F::target(py).as_ptr());
+        if result.is_null() {
+            look_at_error::<F>(before);
+        }
+        result
+    }));
+    result.unwrap_or_else(|_| failed_here())
+}
+
+#[cold]
+#[inline(never)]
+fn look_at_error<F: Forward>(before: F::Before) {
+    // Attached already; PyO3 is to know it, for it puts off what it lets go of otherwise.
+    Python::attach(|py| {
+        if let Some(error) = PyErr::take(py) {
+            F::failed(error.value(py), before);
+            error.restore(py);
+        }
+    });
+}
+
+#[cold]
+fn failed_here() -> *mut ffi::PyObject {
+    // SAFETY: the thread is attached, as in the function that was called; the text is a C string.
+    unsafe {
+        ffi::PyErr_SetString(
+            ffi::PyExc_SystemError,
+            c"a bug in cloudpickle: a panic where an object is loaded".as_ptr(),
+        );
+    }
+    std::ptr::null_mut()
+}
+
+#[cfg(not(PyPy))]
+mod calling {
+    use super::{Forward, forward};
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    pub(super) const FLAGS: std::ffi::c_int = ffi::METH_FASTCALL;
+
+    pub(super) fn method<F: Forward>() -> ffi::PyMethodDefPointer {
+        ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call::<F> }
+    }
+
+    unsafe extern "C" fn call<F: Forward>(
+        _module: *mut ffi::PyObject,
+        arguments: *const *mut ffi::PyObject,
+        positional: ffi::Py_ssize_t,
+        names: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        // SAFETY: the interpreter calls C functions from attached threads.
+        let py = unsafe { Python::assume_attached() };
+        let positional = positional.cast_unsigned();
+        // SAFETY: the target is alive, and arguments and names are as the interpreter gave them, who keeps them alive during
+        // the call. The number of positional ones is not negative, and without the flag that lends the place before them.
+        forward::<F>(py, |target| unsafe { ffi::PyObject_Vectorcall(target, arguments, positional, names) })
+    }
+}
+
+#[cfg(PyPy)]
+mod calling {
+    use super::{Forward, forward};
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    pub(super) const FLAGS: std::ffi::c_int = ffi::METH_VARARGS;
+
+    pub(super) fn method<F: Forward>() -> ffi::PyMethodDefPointer {
+        ffi::PyMethodDefPointer { PyCFunctionWithKeywords: call::<F> }
+    }
+
+    unsafe extern "C" fn call<F: Forward>(
+        _module: *mut ffi::PyObject,
+        arguments: *mut ffi::PyObject,
+        keywords: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        // SAFETY: the interpreter calls C functions from attached threads.
+        let py = unsafe { Python::assume_attached() };
+        // SAFETY: the target is alive; a tuple, and a dict or null, as the interpreter gave them.
+        forward::<F>(py, |target| unsafe { ffi::PyObject_Call(target, arguments, keywords) })
+    }
+}
