@@ -98,7 +98,11 @@ def shared_among_others(seed):
     weights = [10, 10, 10, 10, choose.choice([0, 0.5])]
     shared = [choose.choices(makers, weights)[0]() for _ in range(choose.choice([2, 200, 300, 1000]))]
     count = choose.choice([5, 300, 3000])
-    return [choose.choice(shared) if choose.random() < 0.6 else choose.choices(makers, weights)[0]() for _ in range(count)]
+
+    def item():
+        return choose.choice(shared) if choose.random() < 0.6 else choose.choices(makers, weights)[0]()
+
+    return [item() for _ in range(count)]
 
 
 @not_on_pypy("a C pickler")
