@@ -111,9 +111,40 @@ mod calling {
         // SAFETY: the interpreter calls C functions from attached threads.
         let py = unsafe { Python::assume_attached() };
         let positional = positional.cast_unsigned();
-        // SAFETY: the target is alive, and arguments and names are as the interpreter gave them, who keeps them alive during
-        // the call. The number of positional ones is not negative, and without the flag that lends the place before them.
-        forward::<F>(py, |target| unsafe { ffi::PyObject_Vectorcall(target, arguments, positional, names) })
+        forward::<F>(py, |target| {
+            // SAFETY: the target is alive.
+            if let Some((function, itself)) = unsafe { function_in(target) } {
+                // SAFETY: its flags say that the function is called like this one, with the arguments of this call.
+                return unsafe { function(itself, arguments, positional.cast_signed(), names) };
+            }
+            // SAFETY: the target is alive, and arguments and names are as the interpreter gave them, who keeps them alive
+            // during the call. The number of positional ones is without the flag that lends the place before them.
+            unsafe { ffi::PyObject_Vectorcall(target, arguments, positional, names) }
+        })
+    }
+
+    /// What a call of `target` leads to, if that is a C function with the same way of being called as the one here, and the
+    /// object it is a method of. The interpreter has made its checks for that one.
+    ///
+    /// # Safety
+    /// `target` is a live object.
+    #[inline]
+    unsafe fn function_in(
+        target: *mut ffi::PyObject,
+    ) -> Option<(ffi::PyCFunctionFastWithKeywords, *mut ffi::PyObject)> {
+        // SAFETY: a live object; that it is a C function is asked before it is looked into.
+        unsafe {
+            if ffi::PyCFunction_CheckExact(target) == 0 {
+                return None;
+            }
+            let target = target.cast::<ffi::PyCFunctionObject>();
+            let definition = (*target).m_ml;
+            // Without further flags: what is static or of a class is handed something else for itself.
+            if (*definition).ml_flags != FLAGS | ffi::METH_KEYWORDS {
+                return None;
+            }
+            Some(((*definition).ml_meth.PyCFunctionFastWithKeywords, (*target).m_self))
+        }
     }
 }
 

@@ -21,9 +21,16 @@ struct InProgress {
     named_by: Py<PyAny>,
 }
 
-thread_local! {
+struct Noted {
     /// The address of the exception that was explained last.
-    static EXPLAINED: Cell<usize> = const { Cell::new(0) };
+    explained: Cell<usize>,
+    /// How many entries there are.
+    count: Cell<usize>,
+}
+
+thread_local! {
+    /// Apart from the entries, because every load asks for it and needs nothing else.
+    static NOTED: Noted = const { Noted { explained: Cell::new(0), count: Cell::new(0) } };
     static IN_PROGRESS: RefCell<Vec<InProgress>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -38,6 +45,7 @@ pub(super) fn begin(made: &Bound<'_, PyAny>, named_by: &Bound<'_, PyAny>) -> PyR
     let dropped = IN_PROGRESS.with_borrow_mut(|stack| {
         let dropped = if stack.len() < MOST { Vec::new() } else { std::mem::take(stack) };
         stack.push(entry);
+        note_count(stack);
         dropped
     });
     drop(dropped);
@@ -49,11 +57,14 @@ pub(super) fn end(made: &Bound<'_, PyAny>) {
     let address = made.as_ptr().addr();
     let dropped = IN_PROGRESS.with_borrow_mut(|stack| {
         // The last one, as a rule.
-        if stack.last().is_some_and(|entry| entry.address == address) {
-            return (stack.pop(), Vec::new());
-        }
-        let position = stack.iter().rposition(|entry| entry.address == address);
-        (None, position.map(|position| stack.split_off(position)).unwrap_or_default())
+        let dropped = if stack.last().is_some_and(|entry| entry.address == address) {
+            (stack.pop(), Vec::new())
+        } else {
+            let position = stack.iter().rposition(|entry| entry.address == address);
+            (None, position.map(|position| stack.split_off(position)).unwrap_or_default())
+        };
+        note_count(stack);
+        dropped
     });
     drop(dropped);
 }
@@ -61,14 +72,21 @@ pub(super) fn end(made: &Bound<'_, PyAny>) {
 /// A pickle begins.
 pub(super) fn clear() {
     let dropped = IN_PROGRESS.take();
+    note_count(&[]);
     drop(dropped);
+}
+
+fn note_count(entries: &[InProgress]) {
+    NOTED.with(|noted| noted.count.set(entries.len()));
 }
 
 /// How many there are when a load begins. What is above that later on is of a load that began in between.
 pub(super) fn count() -> usize {
-    // An address may be that of an exception that is gone.
-    EXPLAINED.set(0);
-    IN_PROGRESS.with_borrow(Vec::len)
+    NOTED.with(|noted| {
+        // An address may be that of an exception that is gone.
+        noted.explained.set(0);
+        noted.count.get()
+    })
 }
 
 /// Adds to an error what needs that which is `missing`, and the remedy. The load is over with it.
@@ -78,7 +96,7 @@ pub(super) fn count() -> usize {
 pub(super) fn explain(py: Python<'_>, error: &PyErr, missing: &str, since: Option<usize>) {
     let address = error.value(py).as_ptr().addr();
     // An exception that passes the second time, through `loads`, was explained on the way.
-    if EXPLAINED.replace(address) != address || since.is_none() {
+    if NOTED.with(|noted| noted.explained.replace(address)) != address || since.is_none() {
         let object = last(py, since).unwrap_or_else(|| "the pickle".to_owned());
         let remedy = "install it where the pickle is loaded, or have its code travel: \
                       cloudpickle.register_pickle_by_value(module) where the pickle is made";
