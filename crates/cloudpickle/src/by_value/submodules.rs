@@ -85,7 +85,7 @@ impl DottedNames {
         attribute: &Bound<'py, PyString>,
     ) -> Option<Bound<'py, PyString>> {
         let py = package.py();
-        let place = (((identity::of(package) >> 4) * 31) ^ (identity::of(attribute) >> 4)) % PLACES;
+        let place = ((identity::of(package) >> 4).wrapping_mul(31) ^ (identity::of(attribute) >> 4)) % PLACES;
         if let Ok(places) = self.0.try_lock()
             && let Some(known) = &places[place]
             && known.package.is(package)
