@@ -71,6 +71,15 @@ class Base:
     @twice.setter
     def twice(self, value): self.x = value / 2
     view = types.MappingProxyType({"a": 1})
+class One: value = 1
+class Slotted:
+    __slots__ = {"x": "documented", "__dict__": None}
+    def me(self): return self, Slotted
+class Pretends:
+    __class__ = property(lambda self: Pretends)
+    other = 1
+class Many: pass
+for index in range(1200): setattr(Many, f"a{index}", index)
 class Derived(Base):
     def __init__(self): super().__init__(2)
     def me(self): return Derived, self
@@ -256,6 +265,10 @@ class Unpicklable:
         raise TypeError("no")
 
 
+class Slots(dict):
+    """Slots with their documentation, which is left alone."""
+
+
 def cases_of_errors():
     def function_with(**slots):
         function = eval("lambda: value", {"__name__": "__main__", "value": slots.pop("value", None)})
@@ -272,6 +285,15 @@ def cases_of_errors():
     yield "annotation", function_with(__annotations__={"a": stop})
     yield "doc", function_with(__doc__=stop)
     yield "cell", types.FunctionType((lambda: cell).__code__, {"__name__": "__main__"}, closure=(cell,))
+
+    def class_with(*bases, **attributes):
+        return type("C", bases, {"__module__": "__main__", "other": 1, **attributes})
+
+    yield "attribute of a class", class_with(note=[stop])
+    yield "annotation of a class", class_with(__annotations__={"a": stop})
+    yield "base of a class", class_with(class_with(note=stop))
+    yield "slots of a class", class_with(__slots__=Slots({"a": stop}))
+    yield "metaclass", type("Meta", (type,), {"__module__": "__main__", "note": stop})("C", (), {"other": 1, "more": 2})
     constant = (lambda: 0).__code__
     yield "code", constant.replace(co_consts=(None, (stop,)))
 
@@ -287,6 +309,27 @@ def test_errors_of_the_long_way(case):
         return str(caught.value), getattr(caught.value, "__notes__", None)
 
     assert told(cloudpickle.dumps) == told(_native.dumps_without_shortcuts)
+
+
+@pytest.mark.parametrize("depth", range(1, 24))
+def test_classes_at_any_depth(depth):
+    """Where the native stack ends, the frame of a class waits for each of its parts."""
+    obj = {"Class": BY_VALUE["Slotted"], "functions": [BY_VALUE["Base"], BY_VALUE["Derived"], BY_VALUE["Data"]]}
+    for _ in range(depth):
+        obj = [obj]
+    assert cloudpickle.dumps(obj) == _native.dumps_without_shortcuts(obj)
+
+
+def test_class_that_its_bases_lead_to():
+    """It is there already when it would be made."""
+    base = type("Base", (), {"__module__": "__main__", "other": 1})
+    derived = type("Derived", (base,), {"__module__": "__main__", "other": 2})
+    base.derived = derived
+    for cls in (base, derived):
+        data = cloudpickle.dumps(cls)
+        assert data == _native.dumps_without_shortcuts(cls)
+        arrived = pickle.loads(data.replace(b"Base", b"Bas2").replace(b"Derived", b"Deriv2d"))
+        assert arrived is cls or getattr(arrived, "derived", arrived).__name__ == "Deriv2d"
 
 
 def test_no_larger_for_names_that_are_equal():

@@ -3,32 +3,45 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
+use crate::dict;
+
 /// A copy of the `__dict__` of a class, of one moment; nothing for a type that C code keeps elsewhere.
 ///
 /// # Errors
 /// `MemoryError`.
-#[cfg(not(PyPy))]
 pub fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    own_dict(class).map(|dict| dict.copy()).transpose()
+}
+
+/// The names and values in the `__dict__` of a class, of one moment; nothing for a type that C code keeps elsewhere.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Vec<dict::Item<'py>>>> {
+    own_dict(class).map(|dict| dict::items(&dict)).transpose()
+}
+
+/// The dict itself, which is for the interpreter to change.
+#[cfg(not(PyPy))]
+fn own_dict<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
     use pyo3::ffi;
 
-    let py = class.py();
     // SAFETY: the type object is alive, and of this layout on a build for this version. A type that was made at run time
     // has its dict there as long as it lives; nothing has run since the pointer was read.
     let dict = unsafe {
         let ty = class.as_type_ptr();
         if ffi::PyType_GetFlags(ty) & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-            return Ok(None);
+            return None;
         }
-        Bound::from_borrowed_ptr_or_opt(py, (*ty).tp_dict)
+        Bound::from_borrowed_ptr_or_opt(class.py(), (*ty).tp_dict)
     };
-    let Some(dict) = dict else { return Ok(None) };
-    dict.cast_into::<PyDict>()?.copy().map(Some)
+    dict?.cast_into::<PyDict>().ok()
 }
 
-/// A copy of the `__dict__` of a class; nothing, for PyPy has no such thing.
+/// Nothing, for PyPy has no such thing.
 #[cfg(PyPy)]
-pub fn namespace<'py>(_: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    Ok(None)
+fn own_dict<'py>(_: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
+    None
 }
 
 /// An attribute of a class as `type` looks it up, whatever the metaclass has to say.

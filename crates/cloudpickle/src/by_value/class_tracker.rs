@@ -28,6 +28,7 @@ use python_objects::identity;
 
 use super::definition::Definition;
 use super::spawned;
+use crate::address::ByAddress;
 use crate::runtime::Runtime;
 
 /// How many entries a table may have before the first search for dead ones.
@@ -38,7 +39,7 @@ pub(crate) struct ClassTracker(Mutex<Tables>);
 
 #[derive(Default)]
 struct Tables {
-    by_address: HashMap<usize, Tracked>,
+    by_address: ByAddress<Tracked>,
     by_id: HashMap<String, Py<PyWeakref>>,
     /// How many classes had the contents with this digest. Never forgotten: the next one is another class, even when
     /// those before are gone here, for they may live where they were sent to.

@@ -24,6 +24,7 @@ use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
 use super::path::Hop;
+use super::save_class::ClassFrame;
 use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_function::{CellFrame, FunctionFrame, LastClosure, MadeOfCode};
@@ -149,6 +150,7 @@ pub(super) enum Frame<'py> {
     Reduction(Box<ReductionFrame<'py>>),
     Function(Box<FunctionFrame<'py>>),
     Code(Box<CodeFrame<'py>>),
+    Class(Box<ClassFrame<'py>>),
     Cell(Box<CellFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
@@ -169,6 +171,7 @@ impl<'py> Frame<'py> {
             Frame::Reduction(frame) => frame.resume(engine),
             Frame::Function(frame) => frame.resume(engine),
             Frame::Code(frame) => frame.resume(engine),
+            Frame::Class(frame) => frame.resume(engine),
             Frame::Cell(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
@@ -188,6 +191,7 @@ impl<'py> Frame<'py> {
             | Frame::Reduction(_)
             | Frame::Function(_)
             | Frame::Code(_)
+            | Frame::Class(_)
             | Frame::Cell(_)
             | Frame::Global(_)
             | Frame::Items(_)
@@ -219,6 +223,7 @@ frames! {
     Reduction(ReductionFrame) Box::new;
     Function(FunctionFrame) Box::new;
     Code(CodeFrame) Box::new;
+    Class(ClassFrame) Box::new;
     Cell(CellFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
@@ -236,6 +241,7 @@ impl<'py> Frame<'py> {
             Frame::PersistentId(_) => Some(Hop::PersistentId),
             Frame::Function(_)
             | Frame::Code(_)
+            | Frame::Class(_)
             | Frame::Cell(_)
             | Frame::Global(_)
             | Frame::Instance(_)
@@ -260,6 +266,7 @@ impl Frame<'_> {
             Frame::Reduction(frame) => frame.in_progress(),
             Frame::Function(frame) => frame.in_progress(),
             Frame::Code(frame) => frame.in_progress(),
+            Frame::Class(frame) => frame.in_progress(),
             Frame::Cell(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),

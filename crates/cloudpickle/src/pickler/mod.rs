@@ -10,7 +10,7 @@
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`].
-//! - [`save_function`], [`save_code`]: what is made of Python code, without a detour through reductions.
+//! - [`save_function`], [`save_code`], [`save_class`]: what is made of Python code, without a detour through reductions.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
@@ -34,6 +34,7 @@ mod probe;
 pub(crate) mod python_api;
 mod save_array;
 mod save_atom;
+mod save_class;
 mod save_code;
 mod save_container;
 mod save_function;

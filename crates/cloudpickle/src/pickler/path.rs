@@ -88,6 +88,7 @@ fn reduced<'a, 'py>(frame: &'a Frame<'py>) -> Option<&'a Bound<'py, PyAny>> {
         Frame::NamedTuple(frame) => Some(frame.obj()),
         Frame::Function(frame) => Some(&frame.function),
         Frame::Code(frame) => Some(&frame.code),
+        Frame::Class(frame) => Some(&frame.class),
         Frame::Cell(frame) => Some(&frame.cell),
         _ => None,
     }
@@ -102,6 +103,7 @@ fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
             Frame::NamedTuple(frame) => (Some(NamedTupleFrame::saving()), frame.hops()),
             Frame::Function(frame) => frame.place(),
             Frame::Code(frame) => frame.place(),
+            Frame::Class(frame) => frame.place(),
             Frame::Cell(frame) => frame.place(),
             _ => (None, Vec::new()),
         };

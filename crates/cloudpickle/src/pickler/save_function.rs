@@ -20,8 +20,8 @@ use crate::by_value::class_tracker::Ids;
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::reduce;
+use crate::reduce::code;
 use crate::reduce::function::{Parts, Travelling};
-use crate::reduce::{class, code};
 use crate::runtime;
 
 /// Writes a string that every pickle of its kind has.
@@ -541,9 +541,7 @@ impl<'py> Engine<'py, '_> {
             None => None,
         };
         let Some(name) = by_reference else {
-            self.calls.another();
-            let reduction = class::reduction_by_value(obj.cast::<PyType>()?, &mut self.probe)?;
-            return self.save_reduction(reduction, obj).map(Some);
+            return self.save_class_by_value(obj.cast::<PyType>()?).map(Some);
         };
         let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
         if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {

@@ -50,7 +50,7 @@ pub(super) fn of_class<'py>(class: &Bound<'py, PyAny>, state: &Bound<'py, PyDict
 /// The annotations of a class with what their text stands for in place of the text, if the module in which it would be
 /// looked up is not the same where the class arrives. Text that cannot be evaluated stays, and so does what stands for
 /// something that cannot be pickled.
-fn without_text<'py>(
+pub(super) fn without_text<'py>(
     class: &Bound<'py, PyAny>,
     written: Bound<'py, PyDict>,
     probe: &mut Probe,

@@ -2,8 +2,8 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
-use python_objects::class::{is_derived, namespace as own_namespace};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMappingProxy, PyString, PyTuple, PyType};
+use python_objects::class::{self, is_derived};
 use python_objects::dict;
 
 use super::builtin_type::builtin_type_reduction;
@@ -38,87 +38,179 @@ pub(crate) fn class_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe
 
 /// How a class travels that does not travel as a global.
 pub(crate) fn reduction_by_value<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Reduction<'py>> {
+    match travelling(class, probe)? {
+        Travelling::As(reduction) => Ok(reduction),
+        Travelling::ByValue(parts) => parts.reduction(class.py()),
+    }
+}
+
+/// How a class travels that does not travel as a global: in its parts, or otherwise.
+pub(crate) enum Travelling<'py> {
+    As(Reduction<'py>),
+    ByValue(Box<Parts<'py>>),
+}
+
+/// The name of an attribute, and the attribute.
+pub(crate) type Attribute<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>);
+
+/// What a class is made from: an empty one first, then its attributes.
+pub(crate) struct Parts<'py> {
+    pub(crate) metaclass: Bound<'py, PyType>,
+    pub(crate) name: Bound<'py, PyAny>,
+    pub(crate) bases: Bound<'py, PyAny>,
+    /// What becomes the namespace from which the class is made, also by upstream's loader.
+    pub(crate) keywords: Vec<Attribute<'py>>,
+    /// Whether they are a module and a qualified name, and slots at most: nothing that could lead to the class.
+    pub(crate) has_plain_keywords: bool,
+    /// None where ids are left out.
+    pub(crate) id: Option<Bound<'py, PyString>>,
+    pub(crate) state: Vec<Attribute<'py>>,
+    /// The fingerprints of the attributes in `state`. None where they are of no use.
+    pub(crate) definition: Option<Bound<'py, PyBytes>>,
+}
+
+impl<'py> Parts<'py> {
+    /// `_make_skeleton_class(metaclass, name, bases, keywords, id, None)`, then `_class_setstate(class, (state, more))`. The
+    /// last argument is room that upstream left for more.
+    pub(crate) fn reduction(self, py: Python<'py>) -> PyResult<Reduction<'py>> {
+        let keywords = dict_of(py, &self.keywords)?;
+        let args = (self.metaclass, self.name, self.bases, keywords, self.id, py.None()).into_pyobject(py)?;
+        let more = PyDict::new(py);
+        if let Some(definition) = self.definition {
+            more.set_item(intern!(py, "definition"), definition)?;
+        }
+        let wire = Wire::get(py);
+        Ok(Reduction {
+            callable: wire.make_skeleton_class.bind(py).clone().into_any(),
+            args,
+            state: Some((dict_of(py, &self.state)?, more).into_pyobject(py)?.into_any()),
+            list_items: None,
+            dict_items: None,
+            state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
+        })
+    }
+}
+
+fn dict_of<'py>(py: Python<'py>, attributes: &[Attribute<'py>]) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, value) in attributes {
+        dict.set_item(name, value)?;
+    }
+    Ok(dict)
+}
+
+/// [`reduction_by_value`], as far as nobody needs a reduction.
+pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> PyResult<Travelling<'py>> {
     let py = class.py();
     let runtime = Runtime::get(py);
     // Before 3.10 the type of weak references has no name by which it is found.
     if class.is(&runtime.weak_reference_type) {
         let weakref = py.import(intern!(py, "weakref"))?;
         let getattr = runtime.getattr.bind(py).clone();
-        return Ok(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?));
+        return Ok(Travelling::As(Reduction::call(getattr, (weakref, intern!(py, "ref")).into_pyobject(py)?)));
     }
     if let Some(reduction) = builtin_type_reduction(class)? {
-        return Ok(reduction);
+        return Ok(Travelling::As(reduction));
     }
     // It calls itself by another name than its module does.
     if class.is(&runtime.cache_info_type) {
         let getattr = runtime.getattr.bind(py).clone();
         let name = intern!(py, "_CacheInfo");
-        return Ok(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?));
+        return Ok(Travelling::As(Reduction::call(getattr, (&runtime.functools, name).into_pyobject(py)?)));
     }
     if is_derived(class, runtime.enum_type.bind(py)) {
-        return enumeration::enum_reduction(class, probe);
+        return enumeration::enum_reduction(class, probe).map(Travelling::As);
     }
-    let wire = Wire::get(py);
-    let namespace = namespace(class)?;
-    let slots = slots_of(class, &namespace)?;
-    let args = skeleton_args(class, &namespace, slots.as_ref())?;
-    let (state, more) = (class_state(class, &namespace, slots.is_some(), probe)?, PyDict::new(py));
-    making::add_attributes(class, &namespace, &state, &args)?;
-    if !probe.is_attempt() {
-        add_definition(class, &state, &more)?;
+    let attributes = match class::attributes(class)? {
+        Some(attributes) => attributes,
+        None => dict::items(&namespace(class)?)?,
+    };
+    let attributes_by_name = || dict_of(py, &attributes);
+    let mut keywords = Vec::with_capacity(4);
+    let special = Special::among(&attributes);
+    if let Some(module) = special.module {
+        // That of a class of classes may be a property.
+        let module = if class.get_type().is(&runtime.type_type) {
+            attributes[module].1.clone()
+        } else {
+            class.getattr(intern!(py, "__module__"))?
+        };
+        keywords.push((intern!(py, "__module__").clone().into_any(), interned(&lookup::travelling_name(module))?));
     }
-    Ok(Reduction {
-        callable: wire.make_skeleton_class.bind(py).clone().into_any(),
-        args,
-        state: Some((state, more).into_pyobject(py)?.into_any()),
-        list_items: None,
-        dict_items: None,
-        state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
-    })
-}
-
-/// The arguments of `_make_skeleton_class`: metaclass, name, bases, the first of the namespace, id, and room that upstream
-/// left for more.
-fn skeleton_args<'py>(
-    class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyDict>,
-    slots: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let py = class.py();
-    // What is given here becomes the namespace from which the class is made, also by upstream's loader. Slots and the
-    // qualified name can be given to a class in no other way.
-    let type_kwargs = PyDict::new(py);
-    let module = intern!(py, "__module__");
-    if namespace.contains(module)? {
-        type_kwargs.set_item(module, interned(&lookup::travelling_name(class.getattr(module)?))?)?;
-    }
+    // Slots and the qualified name can be given to a class in no other way.
     let qualname = intern!(py, "__qualname__");
-    type_kwargs.set_item(qualname, copy_of(&class.getattr(qualname)?))?;
-    if let Some(slots) = slots {
-        type_kwargs.set_item(intern!(py, "__slots__"), interned_names(slots)?)?;
+    keywords.push((qualname.clone().into_any(), copy_of(&class.getattr(qualname)?)));
+    let slots = if special.slots { slots_of(class, &attributes_by_name()?)? } else { None };
+    if let Some(slots) = &slots {
+        keywords.push((intern!(py, "__slots__").clone().into_any(), interned_names(slots)?));
     }
     // Set later, this would change the class's own class.
-    let pretended = intern!(py, "__class__");
-    if let Some(property) = namespace.get_item(pretended)? {
-        type_kwargs.set_item(pretended, property)?;
+    if let Some(property) = special.pretended {
+        keywords.push((intern!(py, "__class__").clone().into_any(), attributes[property].1.clone()));
     }
     // A class may have a property of its own under this name; the usual getset descriptor comes with every class.
-    let dict_name = intern!(py, "__dict__");
-    if let Some(descriptor) = namespace.get_item(dict_name)?
-        && descriptor.is_instance(Runtime::get(py).property_type.bind(py))?
+    if let Some(descriptor) = special.dict
+        && attributes[descriptor].1.is_instance(runtime.property_type.bind(py))?
     {
-        type_kwargs.set_item(dict_name, descriptor)?;
+        keywords.push((intern!(py, "__dict__").clone().into_any(), attributes[descriptor].1.clone()));
     }
-    let bases = bases_as_written(class, namespace, &type_kwargs)?;
-    (
-        class.get_type(),
-        interned(&class.getattr(intern!(py, "__name__"))?)?,
+    let bases = match special.original_bases {
+        Some(written) => bases_as_written(class, &attributes[written].1, &mut keywords)?,
+        None => class.getattr(intern!(py, "__bases__"))?,
+    };
+    let has_plain_keywords = special.module.is_some() && keywords.len() == 2 + usize::from(slots.is_some());
+    let by_name = if making::is_watched(class)? { Some(attributes_by_name()?) } else { None };
+    let state = state_of(class, attributes, slots.is_some(), probe)?;
+    // First of all the class gets its id: what is sent is noted of classes that have one.
+    let id = class_tracker::tracker(py).wanted_id(class)?;
+    let definition = if probe.is_attempt() { None } else { definition_of(class, &state)? };
+    let parts = Box::new(Parts {
+        metaclass: class.get_type(),
+        name: interned(&class.getattr(intern!(py, "__name__"))?)?,
         bases,
-        type_kwargs,
-        class_tracker::tracker(py).wanted_id(class)?,
-        py.None(),
-    )
-        .into_pyobject(py)
+        keywords,
+        has_plain_keywords,
+        id,
+        state,
+        definition,
+    });
+    let Some(namespace) = by_name else { return Ok(Travelling::ByValue(parts)) };
+    let state = dict_of(py, &parts.state)?;
+    let reduction = parts.reduction(py)?;
+    making::add_attributes(&namespace, &state, &reduction.args)?;
+    Ok(Travelling::As(reduction))
+}
+
+/// Where in a class's namespace the names stand that mean something to how it is made.
+#[derive(Default)]
+struct Special {
+    module: Option<usize>,
+    slots: bool,
+    pretended: Option<usize>,
+    dict: Option<usize>,
+    original_bases: Option<usize>,
+}
+
+impl Special {
+    fn among(attributes: &[Attribute<'_>]) -> Self {
+        let mut special = Self::default();
+        for (index, (name, _)) in attributes.iter().enumerate() {
+            match text_of(name) {
+                Some("__module__") => special.module = Some(index),
+                Some("__slots__") => special.slots = true,
+                Some("__class__") => special.pretended = Some(index),
+                Some("__dict__") => special.dict = Some(index),
+                // A subclass inherits the attribute; only the class's own counts.
+                Some("__orig_bases__") => special.original_bases = Some(index),
+                _ => {}
+            }
+        }
+        special
+    }
+}
+
+fn text_of<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    name.cast::<PyString>().ok()?.to_str().ok()
 }
 
 /// The bases to make the class from: those in its definition, such as `Generic[T]` (PEP 560), if it has them.
@@ -127,21 +219,17 @@ fn skeleton_args<'py>(
 /// Such a class is made from its real bases, and the written ones go into the namespace, where `Generic` looks for them.
 fn bases_as_written<'py>(
     class: &Bound<'py, PyType>,
-    namespace: &Bound<'py, PyDict>,
-    type_kwargs: &Bound<'py, PyDict>,
+    written: &Bound<'py, PyAny>,
+    keywords: &mut Vec<Attribute<'py>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = class.py();
-    let bases = class.getattr(intern!(py, "__bases__"))?;
-    let original_bases = intern!(py, "__orig_bases__");
-    // A subclass inherits the attribute; only the class's own counts.
-    let Some(written) = namespace.get_item(original_bases)? else { return Ok(bases) };
-    for base in Runtime::get(py).resolve_bases.bind(py).call1((&written,))?.try_iter()? {
+    for base in Runtime::get(py).resolve_bases.bind(py).call1((written,))?.try_iter()? {
         if !class.get_type().is_subclass(&base?.get_type())? {
-            type_kwargs.set_item(original_bases, written)?;
-            return Ok(bases);
+            keywords.push((intern!(py, "__orig_bases__").clone().into_any(), written.clone()));
+            return class.getattr(intern!(py, "__bases__"));
         }
     }
-    Ok(written)
+    Ok(written.clone())
 }
 
 /// Adds to the second half of a class's state, which upstream does not read, what tells whether the class was edited
@@ -151,63 +239,91 @@ pub(super) fn add_definition<'py>(
     state: &Bound<'py, PyDict>,
     more: &Bound<'py, PyDict>,
 ) -> PyResult<()> {
+    match definition_of(class, &dict::items(state)?)? {
+        Some(definition) => more.set_item(intern!(class.py(), "definition"), definition),
+        None => Ok(()),
+    }
+}
+
+/// The fingerprints of the attributes that travel, which are noted as sent.
+fn definition_of<'py>(class: &Bound<'py, PyType>, state: &[Attribute<'py>]) -> PyResult<Option<Bound<'py, PyBytes>>> {
     // What is never loaded needs no definition, and leaves no trace.
     if class_tracker::wanted() == class_tracker::Ids::LeftOut {
-        return Ok(());
+        return Ok(None);
     }
     let py = class.py();
     let tracker = class_tracker::tracker(py);
     let mut identities = tracker.identities(class);
-    let items = dict::items(state)?;
-    let fingerprints = definition::fingerprints(items.iter().map(|(_, value)| value.clone()), &mut identities)?;
-    let names = items.iter().map(|(name, _)| definition::name_number(name));
+    let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value.clone()), &mut identities)?;
+    let names = state.iter().map(|(name, _)| definition::name_number(name));
     let sent = names.zip(fingerprints.iter().copied()).collect();
     tracker.note_sent(class, sent, identities);
-    more.set_item(intern!(py, "definition"), definition::to_bytes(py, &fingerprints))
+    Ok(Some(definition::to_bytes(py, &fingerprints)))
 }
 
-/// The attributes of the class that travel: its own, less what every class gets anew. `has_slots` says that `__slots__`
-/// travels with what the class is made from.
+/// [`state_of`] as a dict, of a class with this namespace.
 pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
     has_slots: bool,
     probe: &mut Probe,
 ) -> PyResult<Bound<'py, PyDict>> {
+    dict_of(class.py(), &state_of(class, dict::items(namespace)?, has_slots, probe)?)
+}
+
+/// The attributes of the class that travel, in alphabetical order: its own, less what every class gets anew. `has_slots`
+/// says that `__slots__` travels with what the class is made from.
+fn state_of<'py>(
+    class: &Bound<'py, PyType>,
+    attributes: Vec<Attribute<'py>>,
+    has_slots: bool,
+    probe: &mut Probe,
+) -> PyResult<Vec<Attribute<'py>>> {
     let py = class.py();
     let runtime = Runtime::get(py);
     let descriptor_type = runtime.member_descriptor_type.bind(py);
-    let mut failed = None;
-    let state = own_attributes(namespace, |name, value| {
+    let mut state = Vec::with_capacity(attributes.len());
+    let (mut annotations, mut has_evaluator) = (None, false);
+    for (name, value) in sorted(attributes)? {
         if value.get_type().is(descriptor_type) {
             // The descriptors of slots come with the class. They are told by being this class's own, for their names are
             // mangled where `__slots__` has private ones.
-            return !is_slot_of(class, value).unwrap_or_else(|error| {
-                failed = Some(error);
-                false
-            });
+            if is_slot_of(class, &value)? {
+                continue;
+            }
+            state.push((copy_of(&name), value));
+            continue;
         }
-        match name.cast::<PyString>().ok().and_then(|name| name.to_str().ok()) {
+        let mut travelling = value;
+        match text_of(&name) {
             // The class is made with it, or with one of its own.
             // `copyreg` remembers the slots under the last name once an instance was pickled.
-            Some("__weakref__" | "__class__" | "__dict__" | "__module__" | "__slotnames__") => false,
+            Some("__weakref__" | "__class__" | "__dict__" | "__module__" | "__slotnames__") => continue,
             // Every class has one, of its own if it was given none.
-            Some("__doc__") => !value.is_none(),
-            Some("__slots__") => !has_slots,
-            _ => true,
+            Some("__doc__") if travelling.is_none() => continue,
+            Some("__slots__") if has_slots => continue,
+            Some("__annotations__") => annotations = Some(state.len()),
+            Some("__annotate_func__" | "__annotations_cache__") => has_evaluator = true,
+            Some("__match_args__" | "__static_attributes__") => travelling = interned_names(&travelling)?,
+            _ => {}
         }
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
+        state.push((copy_of(&name), travelling));
     }
-    if !class.get_type().is(&runtime.type_type) && is_derived(&class.get_type(), runtime.abc_meta.bind(py)) {
-        drop_abc_caches(class, &state)?;
-    }
-    annotations::of_class(class, &state, probe)?;
-    for name in [intern!(py, "__match_args__"), intern!(py, "__static_attributes__")] {
-        if let Some(names) = state.get_item(name)? {
-            state.set_item(name, interned_names(&names)?)?;
+    let is_abstract =
+        !class.get_type().is(&runtime.type_type) && is_derived(&class.get_type(), runtime.abc_meta.bind(py));
+    if is_abstract || has_evaluator {
+        let by_name = dict_of(py, &state)?;
+        if is_abstract {
+            drop_abc_caches(class, &by_name)?;
         }
+        annotations::of_class(class, &by_name, probe)?;
+        return dict::items(&by_name);
+    }
+    if let Some(index) = annotations
+        && let Ok(written) = state[index].1.cast::<PyDict>()
+        && !probe.is_attempt()
+    {
+        state[index].1 = annotations::without_text(class, written.clone(), probe)?.into_any();
     }
     Ok(state)
 }
@@ -303,42 +419,41 @@ pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Boun
     let py = cls.py();
     let bases = cls.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
     let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
-    own_attributes(&namespace(cls)?, |name, value| {
+    let own = PyDict::new(py);
+    for (name, value) in sorted(dict::items(&namespace(cls)?)?)? {
         // The first base that has the name is the one that counts, as far as direct bases go.
-        let of_base = inherited.iter().find_map(|base| base.get_item(name).ok());
-        !of_base.is_some_and(|of_base| of_base.is(value))
-    })
-}
-
-/// The attributes in a class's own namespace that `wanted` accepts, in alphabetical order.
-fn own_attributes<'py>(
-    namespace: &Bound<'py, PyDict>,
-    mut wanted: impl FnMut(&Bound<'py, PyAny>, &Bound<'py, PyAny>) -> bool,
-) -> PyResult<Bound<'py, PyDict>> {
-    let mut items = dict::items(namespace)?;
-    let names: Option<Vec<&str>> = items.iter().map(|(name, _)| plain_text(name)).collect();
-    if let Some(names) = names {
-        // UTF-8 has the order of code points, which is Python's.
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_unstable_by_key(|index| names[*index]);
-        items = order.into_iter().map(|index| items[index].clone()).collect();
-    } else {
-        let names = namespace.keys();
-        names.sort()?;
-        items.clear();
-        for name in names {
-            if let Some(value) = namespace.get_item(&name)? {
-                items.push((name, value));
-            }
-        }
-    }
-    let own = PyDict::new(namespace.py());
-    for (name, value) in items {
-        if wanted(&name, &value) {
+        let of_base = inherited.iter().find_map(|base| base.get_item(&name).ok());
+        if !of_base.is_some_and(|of_base| of_base.is(&value)) {
             own.set_item(copy_of(&name), value)?;
         }
     }
     Ok(own)
+}
+
+/// Attributes in alphabetical order.
+fn sorted(attributes: Vec<Attribute<'_>>) -> PyResult<Vec<Attribute<'_>>> {
+    let names: Option<Vec<&str>> = attributes.iter().map(|(name, _)| plain_text(name)).collect();
+    let Some(names) = names else { return sorted_by_python(attributes) };
+    // UTF-8 has the order of code points, which is Python's.
+    let mut order: Vec<usize> = (0..attributes.len()).collect();
+    order.sort_unstable_by_key(|index| names[*index]);
+    Ok(order.into_iter().map(|index| attributes[index].clone()).collect())
+}
+
+/// The same for names that are not all plain strings.
+#[cold]
+fn sorted_by_python(attributes: Vec<Attribute<'_>>) -> PyResult<Vec<Attribute<'_>>> {
+    let Some((first, _)) = attributes.first() else { return Ok(attributes) };
+    let by_name = dict_of(first.py(), &attributes)?;
+    let names = by_name.keys();
+    names.sort()?;
+    let mut items = Vec::with_capacity(attributes.len());
+    for name in names {
+        if let Some(value) = by_name.get_item(&name)? {
+            items.push((name, value));
+        }
+    }
+    Ok(items)
 }
 
 /// The characters of a plain string.
@@ -349,7 +464,7 @@ fn plain_text<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a str> {
 /// The class's `__dict__` as it is at this moment, so that what is made of it fits together whatever changes the class
 /// meanwhile.
 pub(super) fn namespace<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyDict>> {
-    if let Some(namespace) = own_namespace(class)? {
+    if let Some(namespace) = class::namespace(class)? {
         return Ok(namespace);
     }
     let proxy = class.getattr(intern!(class.py(), "__dict__"))?;

@@ -49,7 +49,7 @@ fn code_of_program<'py>(
 }
 
 /// Does making this class run code of a program?
-fn is_watched(class: &Bound<'_, PyType>) -> PyResult<bool> {
+pub(super) fn is_watched(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = class.py();
     let bases = class.mro().iter().skip(1);
     if !code_of_program(bases, &[intern!(py, "__init_subclass__")])?.is_empty() {
@@ -63,18 +63,14 @@ fn is_watched(class: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(!code_of_program(metaclass.mro().iter(), &names)?.is_empty())
 }
 
-/// Gives what a class is made from the attributes that travel, in the order in which they were defined, if code of a
-/// program runs then.
+/// Gives what a [watched](is_watched) class is made from the attributes that travel, in the order in which they were
+/// defined.
 pub(super) fn add_attributes<'py>(
-    class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
     state: &Bound<'py, PyDict>,
     args: &Bound<'py, PyTuple>,
 ) -> PyResult<()> {
-    let py = class.py();
-    if !is_watched(class)? {
-        return Ok(());
-    }
+    let py = namespace.py();
     let type_kwargs = args.get_item(3)?.cast_into::<PyDict>()?;
     let mut order = namespace.keys();
     // What is in the state and not in the namespace comes last.
