@@ -474,6 +474,27 @@ def test_functions_of_several_dumps_share_their_globals():
     assert read() == 2 and push.__globals__ is read.__globals__
 
 
+@pytest.mark.parametrize("values", [(0, 1, 0), (0, [1], 0), (0, 1, 1), ("a", None, "a")])
+def test_globals_that_change_between_dumps(values):
+    """What a function was made with, and another one finds changed, and a third one changed back."""
+    space = {"__name__": "__main__"}
+    exec("def first(): return count\ndef second(): return count\ndef third(): return count", space)
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    unpickler = pickle.Unpickler(file)
+    for function, value in zip(("first", "second", "third"), values):
+        space["count"] = value
+        position = file.tell()
+        pickler.dump(space[function])
+        file.seek(position)
+        assert unpickler.load()() == value
+    pickler.clear_memo()
+    position = file.tell()
+    pickler.dump(space["second"])
+    file.seek(position)
+    assert pickle.load(file)() == values[2]
+
+
 def test_class_sent_once_by_one_pickler():
     class Local:
         pass

@@ -439,6 +439,39 @@ def test_submodule_that_the_code_uses_is_imported_for_it():
     assert ship(source, "parse", "value('<top/>')") == "top"
 
 
+def test_which_attributes_of_a_package_are_submodules(tmp_path):
+    """What the code finds counts: a function under the name of a submodule is none, an attribute may be computed."""
+    files = {
+        "plain/__init__.py": "from .same import same",
+        "plain/same.py": "def same(): pass",
+        "plain/inner/__init__.py": "",
+        "plain/inner/most.py": "",
+        "lazy/__init__.py": "def __getattr__(name): return __import__('sys').modules[f'lazy.{name}']",
+        "lazy/part.py": "",
+        "module.py": "import sys\nsys.modules['module.attribute'] = attribute = type(sys)('module.attribute')",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    source = f"""
+    import sys
+    sys.path.insert(0, {str(tmp_path)!r})
+    import plain.inner.most, lazy.part, module
+    del lazy.part
+    def f():
+        return plain.same, plain.inner.most, lazy.part, module.attribute
+    def of_text():
+        return getattr(plain, "inner")
+    """
+    with Peer() as driver:
+        driver.run(source)
+        pickled = driver.pickle("f")
+        for name in (b"plain.inner", b"plain.inner.most", b"lazy.part", b"plain", b"lazy", b"module"):
+            assert bytes([len(name)]) + name in pickled
+        assert b"plain.same" not in pickled and b"module.attribute" not in pickled
+        assert b"plain.inner" in driver.pickle("of_text")
+
+
 def test_submodule_used_through_a_closure():
     source = """
     def make():

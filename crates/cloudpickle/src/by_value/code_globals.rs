@@ -9,28 +9,38 @@ use python_objects::identity;
 use crate::address::Addresses;
 use crate::runtime::Runtime;
 
-/// The numbers of the opcodes that name a global, in the running interpreter.
-pub(crate) struct GlobalOpcodes {
-    load: u8,
-    store: u8,
-    delete: u8,
-    extended_arg: u8,
-    /// Those that look in another namespace first, as the body of a class does.
-    load_name: [Option<u8>; 2],
+/// What the opcodes of the running interpreter say of globals, by their numbers.
+pub(crate) struct GlobalOpcodes([Says; 256]);
+
+/// What an opcode says of globals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Nothing,
+    /// Its argument is the index of a name.
+    Name,
+    /// The same, with bits of another meaning below.
+    ShiftedName,
+    /// Its argument belongs before that of the next instruction.
+    Extends,
 }
 
 impl GlobalOpcodes {
     /// Reads them from the module `opcode`.
     pub(crate) fn look_up(py: Python<'_>) -> PyResult<Self> {
         let opmap = py.import(intern!(py, "opcode"))?.getattr(intern!(py, "opmap"))?;
-        let number = |name| opmap.get_item(name)?.extract::<u8>();
-        Ok(Self {
-            load: number("LOAD_GLOBAL")?,
-            store: number("STORE_GLOBAL")?,
-            delete: number("DELETE_GLOBAL")?,
-            extended_arg: number("EXTENDED_ARG")?,
-            load_name: [number("LOAD_NAME").ok(), number("LOAD_FROM_DICT_OR_GLOBALS").ok()],
-        })
+        let number = |name| opmap.get_item(name)?.extract::<u8>().map(usize::from);
+        let mut table = [Says::Nothing; 256];
+        table[number("LOAD_GLOBAL")?] = Says::ShiftedName;
+        table[number("STORE_GLOBAL")?] = Says::Name;
+        table[number("DELETE_GLOBAL")?] = Says::Name;
+        table[number("EXTENDED_ARG")?] = Says::Extends;
+        // These look in another namespace first, as the body of a class does. Not every version has both.
+        for name in ["LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"] {
+            if let Ok(number) = number(name) {
+                table[number] = Says::Name;
+            }
+        }
+        Ok(Self(table))
     }
 }
 
@@ -45,8 +55,9 @@ pub(crate) fn global_names<'py>(code: &Bound<'py, PyCode>) -> PyResult<Vec<Bound
             return Ok(());
         }
         let instructions = state.code_fields.object(code, INSTRUCTIONS)?.cast_into::<PyBytes>()?;
-        global_indexes(instructions.as_bytes(), &state.global_opcodes)
-            .try_for_each(|index| co_names.get_borrowed_item(index).map(|name| names.add(&name)))
+        each_global_index(instructions.as_bytes(), &state.global_opcodes, |index| {
+            co_names.get_borrowed_item(index).map(|name| names.add(&name))
+        })
     })?;
     Ok(names.in_order)
 }
@@ -135,25 +146,32 @@ fn each_nested<'py>(
     }
 }
 
-/// The indexes into `co_names` of the globals that the instructions name.
+/// Calls `with` for the indexes into `co_names` of the globals that the instructions name.
 ///
 /// Instructions are pairs of bytes, opcode and argument; EXTENDED_ARG prefixes the argument of the next one. Inline caches
 /// (3.11) follow their instruction as CACHE with argument 0 in `co_code`, and name nothing.
-fn global_indexes<'a>(instructions: &'a [u8], opcodes: &'a GlobalOpcodes) -> impl Iterator<Item = usize> + 'a {
+///
+/// By a table: most instructions name nothing, and are passed over in a few steps.
+fn each_global_index(
+    instructions: &[u8],
+    opcodes: &GlobalOpcodes,
+    mut with: impl FnMut(usize) -> PyResult<()>,
+) -> PyResult<()> {
     let mut extension = 0usize;
-    instructions.chunks_exact(2).filter_map(move |instruction| {
-        let opcode = instruction[0];
-        let argument = extension << 8 | usize::from(instruction[1]);
-        extension = if opcode == opcodes.extended_arg { argument } else { 0 };
-        if opcode == opcodes.load {
-            Some(argument >> LOAD_GLOBAL_SHIFT)
-        } else if opcode == opcodes.store
-            || opcode == opcodes.delete
-            || opcodes.load_name.iter().flatten().any(|load| opcode == *load)
-        {
-            Some(argument)
-        } else {
-            None
+    for instruction in instructions.chunks_exact(2) {
+        let says = opcodes.0[usize::from(instruction[0])];
+        if says == Says::Nothing {
+            extension = 0;
+            continue;
         }
-    })
+        let argument = extension << 8 | usize::from(instruction[1]);
+        extension = 0;
+        match says {
+            Says::Nothing => {}
+            Says::Extends => extension = argument,
+            Says::Name => with(argument)?,
+            Says::ShiftedName => with(argument >> LOAD_GLOBAL_SHIFT)?,
+        }
+    }
+    Ok(())
 }

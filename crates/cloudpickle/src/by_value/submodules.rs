@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule, PyString};
+use pyo3::types::{PyCFunction, PyDict, PyFunction, PyList, PyModule, PyString, PyType};
 use python_objects::{identity, set};
 
 use crate::by_value::lookup;
@@ -38,12 +38,17 @@ pub(crate) fn imported_submodules<'py>(
         import_lazy_submodules(&name, names)?;
         pending.push_back((name, package.into_any()));
         while let Some((prefix, package)) = pending.pop_front() {
-            let namespace = namespace_to_search(&package)?;
+            let namespace = match Submodules::of(&package)? {
+                Submodules::None => continue,
+                Submodules::In(namespace) => Some(namespace),
+                Submodules::Anywhere => None,
+            };
             for attribute in names {
                 let attribute = attribute.bind(py);
-                // Importing a submodule makes it an attribute of its package: a name is put together for those only.
+                // Importing a submodule makes it an attribute of its package: a name is put together for those only, and
+                // not where the code finds a function or class in place of a submodule.
                 if let Some(namespace) = &namespace
-                    && !namespace.contains(attribute)?
+                    && namespace.get_item(attribute)?.is_none_or(|found| is_made_in_module(&found))
                 {
                     continue;
                 }
@@ -112,12 +117,33 @@ impl DottedNames {
     }
 }
 
-/// The namespace outside of which code can find no attribute of a package; nothing for one that may compute attributes.
-fn namespace_to_search<'py>(package: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    let Ok(module) = package.cast_exact::<PyModule>() else { return Ok(None) };
-    let namespace = module.dict();
-    let computes = namespace.contains(intern!(package.py(), "__getattr__"))?;
-    Ok((!computes).then_some(namespace))
+/// Where code finds the submodules of a module.
+enum Submodules<'py> {
+    /// It has none that could be imported: it is no package. What it gives as an attribute comes with it.
+    None,
+    In(Bound<'py, PyDict>),
+    /// It may compute attributes.
+    Anywhere,
+}
+
+impl<'py> Submodules<'py> {
+    fn of(module: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = module.py();
+        let Ok(module) = module.cast_exact::<PyModule>() else { return Ok(Self::Anywhere) };
+        let namespace = module.dict();
+        if !namespace.contains(intern!(py, "__path__"))? {
+            return Ok(Self::None);
+        }
+        let computes = namespace.contains(intern!(py, "__getattr__"))?;
+        Ok(if computes { Self::Anywhere } else { Self::In(namespace) })
+    }
+}
+
+/// Whether an attribute of a package is no module for sure.
+fn is_made_in_module(attribute: &Bound<'_, PyAny>) -> bool {
+    attribute.is_exact_instance_of::<PyFunction>()
+        || attribute.is_exact_instance_of::<PyCFunction>()
+        || attribute.is_exact_instance_of::<PyType>()
 }
 
 /// Imports the submodules of a package that are named in a lazy import (PEP 810, Python 3.15) and that the code may be

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
 use python_objects::cell;
 use python_objects::function::{HAS_PARTS_AT_HAND, closure_where_all_else_is_of};
+use python_objects::text;
 
 use super::endless::Level;
 use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, already_written, save_part};
@@ -624,6 +625,17 @@ impl<'py> Engine<'py, '_> {
     /// A string, which is written in place.
     #[inline]
     pub(super) fn save_text(&mut self, text: &Bound<'py, PyString>) -> PyResult<()> {
+        // Most are short, and a single look into the memo finds them or their place.
+        if let Some(ascii) = text::ascii(text).filter(|ascii| u8::try_from(ascii.len()).is_ok()) {
+            let (index, is_new) = self.memo_get_or_put(text);
+            if !is_new {
+                return self.memo_fetch(index);
+            }
+            let is_written = self.encoder.try_short_unicode(ascii);
+            debug_assert!(is_written, "what is made of code is written from protocol 4 on");
+            self.encoder.memoize_uncounted();
+            return Ok(());
+        }
         match self.memo_get(text) {
             Some(index) => self.memo_fetch(index),
             None => self.save_str(text, Shared::Maybe).map(|_| ()),
