@@ -3,6 +3,7 @@
 import contextlib
 import copyreg
 import dataclasses
+import importlib
 import io
 import pickle
 import pickletools
@@ -230,10 +231,17 @@ def test_reducers_of_what_classes_hold_are_asked(kind, of):
 
 @pytest.mark.parametrize("name", ["MISSING", "_FIELD"])
 def test_sentinel_that_is_not_found(monkeypatch, name):
-    """Another one of that name is a copy, as on the long way."""
+    """Another one of that name is a copy, as on the long way; or refused, where sentinels have a type (3.15)."""
     sentinel = getattr(dataclasses, name)
     monkeypatch.setattr(dataclasses, name, object())
-    assert cloudpickle.dumps([sentinel, sentinel]) == _native.dumps_without_shortcuts([sentinel, sentinel])
+
+    def outcome(dumps):
+        try:
+            return dumps([sentinel, sentinel])
+        except pickle.PicklingError as error:
+            return str(error)
+
+    assert outcome(cloudpickle.dumps) == outcome(_native.dumps_without_shortcuts)
 
 
 @pytest.mark.skipif(PYPY, reason="PyPy: functions of extensions are of the type of all functions")
@@ -352,3 +360,26 @@ def test_plain_enumeration_is_names_and_values():
     assert b"_new_member_" not in cloudpickle.dumps(color)
     arrived = pickle.loads(cloudpickle.dumps(color).replace(b"Color", b"Colou"))
     assert [(member.name, member.value) for member in arrived] == [("RED", 1), ("BLUE", "b")]
+
+
+def test_closures_of_which_one_is_found_in_its_module(tmp_path, monkeypatch):
+    """They are equal but for the closure; the one that the module has goes by reference all the same."""
+    source = """
+def make(number):
+    global function
+    def function(): return number
+    return function
+
+shadowed = make(1)
+make(2)
+"""
+    (tmp_path / "factory_of_globals.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("factory_of_globals")
+    monkeypatch.setitem(sys.modules, "factory_of_globals", module)
+    pair = [module.shadowed, module.function]
+    data = cloudpickle.dumps(pair)
+    assert data == _native.dumps_without_shortcuts(pair)
+    shadowed, function = pickle.loads(data)
+    assert function is module.function
+    assert (shadowed(), function()) == (1, 2)

@@ -547,3 +547,22 @@ def test_an_instance_that_reduces_itself_among_others_that_share_its_keys(at, is
     loaded = pickle.loads(data)
     assert loaded[at] == "reduced"
     assert [copy.b for copy in loaded if copy != "reduced"] == [[number] for number in range(5) if number != at]
+
+
+class View:
+    """An instance whose attributes stand in a dict of the program's."""
+
+    def __init__(self, attributes):
+        self.__dict__ = attributes
+
+
+class ReducedDict(dict):
+    def __reduce__(self):
+        return dict, ({"a": "from reduce"},)
+
+
+def test_attributes_in_a_subclass_of_dict_are_reduced():
+    views = [View({"a": 1}), View(ReducedDict(a=2)), View({"a": 3})]
+    data = cloudpickle.dumps(views)
+    assert data == _native.dumps_without_shortcuts(views)
+    assert [view.a for view in pickle.loads(data)] == [1, "from reduce", 3]

@@ -217,3 +217,30 @@ def test_closure_that_has_itself_in_it_and_others_like_it():
     (make,), _ = functions("lambda number: [me := (lambda: (me, number, scale)), number][0]", scale=5)
     arrived = pickle.loads(bytes_of(many(make)))
     assert [closure() for closure in arrived] == [(closure, number, 5) for number, closure in enumerate(arrived)]
+
+
+def test_what_a_pickler_wrote_does_not_stay_in_what_it_writes_after_clear_memo():
+    (secretive, shadowing), namespace = functions("lambda: token", "lambda: max(1, 2)", token="secret", max=min)
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.dump([secretive, shadowing])
+    pickler.clear_memo()
+    del namespace["max"], namespace["token"]
+    file.seek(0)
+    file.truncate()
+    pickler.dump(shadowing)
+    assert b"secret" not in file.getvalue()
+    assert pickle.loads(file.getvalue())() == 2
+
+
+def test_what_a_failed_dump_wrote_does_not_stay():
+    (shadowing,), namespace = functions("lambda: max(1, 2)", max=min)
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    with pytest.raises(TypeError):
+        pickler.dump([shadowing, (number for number in [1])])
+    del namespace["max"]
+    file.seek(0)
+    file.truncate()
+    pickler.dump(shadowing)
+    assert pickle.loads(file.getvalue())() == 2

@@ -26,12 +26,15 @@ use crate::reduce::module::ModuleAttribute;
 pub(crate) struct BaseGlobals {
     /// By the address of the namespace, which is kept alive so that its address is not given to another.
     by_origin: Mutex<FirstByAddress<Travelling>>,
+    outlives_dump: bool,
 }
 
 /// What stands for a namespace, and whether it did so for no function before.
 pub(crate) struct SharedGlobals<'py> {
     pub(crate) base: Bound<'py, PyAny>,
     pub(crate) is_new: bool,
+    /// Whether later dumps write the same dict again: it must not hold what one function needs.
+    pub(crate) outlives_dump: bool,
 }
 
 struct Travelling {
@@ -41,12 +44,18 @@ struct Travelling {
 }
 
 impl BaseGlobals {
+    /// Those of a pickler, for all its dumps.
+    pub(super) fn of_pickler() -> Self {
+        Self { outlives_dump: true, ..Self::default() }
+    }
+
     /// What travels in place of `globals`: a dict, at first with only what relative imports inside the function need.
     pub(crate) fn of<'py>(&self, globals: &Bound<'py, PyDict>) -> PyResult<SharedGlobals<'py>> {
         let py = globals.py();
         let address = identity::of(globals);
         if let Some(travelling) = self.lock(py).get(address) {
-            return Ok(SharedGlobals { base: travelling.base.bind(py).clone(), is_new: false });
+            let base = travelling.base.bind(py).clone();
+            return Ok(SharedGlobals { base, is_new: false, outlives_dump: self.outlives_dump });
         }
         let base = PyDict::new(py);
         for name in
@@ -58,7 +67,7 @@ impl BaseGlobals {
         }
         let own = base.into_any();
         let base = self.enter(globals, own.clone());
-        Ok(SharedGlobals { is_new: base.is(&own), base })
+        Ok(SharedGlobals { is_new: base.is(&own), base, outlives_dump: self.outlives_dump })
     }
 
     /// Lets the namespace of `module`, which travels whole, be the globals of its functions. Those that were written before

@@ -219,7 +219,7 @@ impl PicklerCore {
             Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(file.py(), deterministic);
         let write = write_of(file)?.unbind();
         let buffer_callback = buffer_callback.map(Bound::unbind);
-        let (base_globals, memo) = (BaseGlobals::default(), MemoOfPickler::new());
+        let (base_globals, memo) = (BaseGlobals::of_pickler(), MemoOfPickler::new());
         Ok(Self { settings, by_value, write, buffer_callback, base_globals, memo })
     }
 

@@ -381,6 +381,13 @@ impl<'py> CellFrame<'py> {
     }
 }
 
+/// Whether a function cannot be found under its qualified name, whatever its module holds: another one of that name could
+/// otherwise be the one that goes by reference.
+fn is_local(function: &Bound<'_, PyFunction>) -> PyResult<bool> {
+    let name = function.getattr(intern!(function.py(), "__qualname__"))?;
+    Ok(name.cast::<PyString>()?.to_str().is_ok_and(|name| name.contains("<locals>")))
+}
+
 impl<'py> Engine<'py, '_> {
     /// Begins to write a function, a code object or a cell, if it is one and can be written without a reduction.
     #[inline]
@@ -459,7 +466,7 @@ impl<'py> Engine<'py, '_> {
             Travelling::ByReference => Ok(None),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
             Travelling::ByValue(parts) => {
-                if parts.closure.is_some() && !parts.have_state() {
+                if parts.closure.is_some() && !parts.have_state() && is_local(function)? {
                     let (function, parts, since) = (function.clone(), parts.clone(), self.calls);
                     self.last_closure = Some(LastClosure { function, parts, since });
                 }

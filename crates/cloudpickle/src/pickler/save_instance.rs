@@ -182,6 +182,10 @@ impl<'py> Engine<'py, '_> {
         shared: Shared,
     ) -> PyResult<Option<Saved>> {
         let dict = if class.has_dict { instance::dict_of(obj)? } else { None };
+        if dict.as_ref().is_some_and(|dict| !dict.is_exact_instance_of::<PyDict>()) {
+            // A subclass may have methods that are asked, and a way of its own to be pickled.
+            return Ok(None);
+        }
         if let Some(dict) = &dict
             && self.reduces_itself(class, dict)?
         {

@@ -328,6 +328,9 @@ impl<'py> Receiver<'_, 'py> {
         if self.holds(name, value)? {
             return Ok(true);
         }
+        if self.shared.outlives_dump {
+            return Ok(false);
+        }
         match self.shared.base.cast_exact::<PyDict>() {
             Ok(base) if self.shared.is_new && self.written.is_some() && is_atom(value) && !base.contains(name)? => {
                 base.set_item(name, value).map(|()| true)
