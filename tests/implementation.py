@@ -11,6 +11,7 @@ import pytest
 PYPY = sys.implementation.name == "pypy"
 
 LACKING = {
+    "dicts of another kind": "for key, value in d.items(): del d[x]; d[5] = y crashes it",
     "classes that die": "a class that an extension has looked at is never freed, whatever the extension does",
     "finalisers at exit": "objects that are alive at exit are not finalised",
     "gc.freeze": "there is no gc.freeze",

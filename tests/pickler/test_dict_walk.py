@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cloudpickle
+from implementation import not_on_pypy
 
 NAMES = [f"name{number}" for number in range(40)]
 
@@ -74,6 +75,7 @@ def test_a_key_that_is_no_string_comes_late():
     assert list(pickle.loads(cloudpickle.dumps(table)).items()) == list(table.items())
 
 
+@not_on_pypy("dicts of another kind")
 def test_a_dict_that_turns_into_another_kind_of_table_while_it_is_walked():
     class Turn:
         def __reduce__(self):

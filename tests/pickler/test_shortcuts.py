@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import cloudpickle
 from cloudpickle import _native
-from implementation import skip_on_pypy
+from implementation import not_on_pypy, skip_on_pypy
 
 NAMED = {**corpus.CORPUS, **corpus.FROM_PROTOCOL_2}
 
@@ -561,6 +561,7 @@ class ReducedDict(dict):
         return dict, ({"a": "from reduce"},)
 
 
+@not_on_pypy("live attributes")
 def test_attributes_in_a_subclass_of_dict_are_reduced():
     views = [View({"a": 1}), View(ReducedDict(a=2)), View({"a": 3})]
     data = cloudpickle.dumps(views)

@@ -9,6 +9,10 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler, _native
+from implementation import PYPY
+
+# What PyPy makes of code has not all of the code's names, and is given them.
+NEED_A_STATE = PYPY
 
 
 def functions(*sources, **namespace):
@@ -45,14 +49,14 @@ class Calls:
 def test_atoms_are_there_when_the_function_is_made():
     (first,), _ = functions("lambda: (i, f, s, b, y, n)", i=1, f=2.5, s="text", b=True, y=b"bytes", n=None)
     data = bytes_of(first)
-    assert state_setters(data) == 0
+    assert NEED_A_STATE or state_setters(data) == 0
     assert pickle.loads(data)() == (1, 2.5, "text", True, b"bytes", None)
 
 
 def test_what_one_function_brought_the_next_one_leaves_out():
     pair, _ = functions("lambda: table", "lambda: table", table=[1])
     data = bytes_of(pair)
-    assert state_setters(data) == 1
+    assert NEED_A_STATE or state_setters(data) == 1
     first, second = pickle.loads(data)
     assert first() == second() == [1]
     assert first() is second()
@@ -100,7 +104,7 @@ def test_closure_that_reaches_itself():
     me = make()
     data = bytes_of(me)
     # Before Python 3.11, code does not know its qualified name: it takes a state to set it.
-    assert (b"_function_setstate" in data) == (not hasattr(me.__code__, "co_qualname"))
+    assert (b"_function_setstate" in data) == (NEED_A_STATE or not hasattr(me.__code__, "co_qualname"))
     arrived = pickle.loads(data)
     assert arrived() == (arrived, 5)
 
