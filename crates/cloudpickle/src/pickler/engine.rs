@@ -4,9 +4,8 @@
 //! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::vec;
 
-use pickle_format::{Encoder, FormatError, Opcode, Protocol};
+use pickle_format::{Encoder, FormatError, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -18,20 +17,14 @@ use python_objects::kind::Kind;
 use python_objects::lending::InUse;
 
 use super::canonical::Canonical;
-use super::endless::{EndlessGuard, Level};
+use super::endless::EndlessGuard;
+use super::frame::{Frame, Saved, Suspendable};
 use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
-use super::path::Hop;
-use super::save_class::ClassFrame;
-use super::save_code::CodeFrame;
-use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
-use super::save_function::{CellFrame, FunctionFrame, LastClosure, MadeOfCode};
-use super::save_global::GlobalFrame;
-use super::save_instance::InstanceFrame;
-use super::save_named_tuple::NamedTupleFrame;
-use super::save_reduce::{ItemsFrame, Postponed, ReductionFrame};
+use super::save_function::{LastClosure, MadeOfCode};
+use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
 use super::trail;
 use super::written_globals::{AlreadyWritten, WrittenGlobals};
@@ -116,194 +109,6 @@ impl CallsOfPython {
         self.0 += 1;
     }
 }
-
-/// The result of saving an object, or of resuming a frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Saved {
-    /// It is written.
-    Done,
-    /// Parts of it are still to be written. Its frame, and those of the parts in progress, are in `Engine::unwinding`.
-    Suspended,
-}
-
-/// What has parts: it is resumed until it is done.
-pub(super) trait Suspendable<'py>: Into<Frame<'py>> {
-    /// Goes on to the end, or to a part that is suspended.
-    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved>;
-
-    /// The container that is being written. Reductions are the endless guard's affair.
-    fn object(&self) -> Option<&Bound<'py, PyAny>> {
-        None
-    }
-}
-
-/// A suspended object.
-pub(super) enum Frame<'py> {
-    Tuple(TupleFrame<'py>),
-    List(ListFrame<'py>),
-    Dict(DictFrame<'py>),
-    Set(SetFrame<'py>),
-    FrozenSet(FrozenSetFrame<'py>),
-    Global(Box<GlobalFrame<'py>>),
-    Instance(Box<InstanceFrame<'py>>),
-    NamedTuple(NamedTupleFrame<'py>),
-    Reduction(Box<ReductionFrame<'py>>),
-    Function(Box<FunctionFrame<'py>>),
-    Code(Box<CodeFrame<'py>>),
-    Class(Box<ClassFrame<'py>>),
-    Cell(Box<CellFrame<'py>>),
-    Items(Box<ItemsFrame<'py>>),
-    PersistentId(PersistentIdFrame<'py>),
-}
-
-impl<'py> Frame<'py> {
-    /// Goes on to the next part that needs a frame of its own, or to the end.
-    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
-        match self {
-            Frame::Tuple(frame) => frame.resume(engine),
-            Frame::List(frame) => frame.resume(engine),
-            Frame::Dict(frame) => frame.resume(engine),
-            Frame::Set(frame) => frame.resume(engine),
-            Frame::FrozenSet(frame) => frame.resume(engine),
-            Frame::Global(frame) => frame.resume(engine),
-            Frame::Instance(frame) => frame.resume(engine),
-            Frame::NamedTuple(frame) => frame.resume(engine),
-            Frame::Reduction(frame) => frame.resume(engine),
-            Frame::Function(frame) => frame.resume(engine),
-            Frame::Code(frame) => frame.resume(engine),
-            Frame::Class(frame) => frame.resume(engine),
-            Frame::Cell(frame) => frame.resume(engine),
-            Frame::Items(frame) => frame.resume(engine),
-            Frame::PersistentId(frame) => frame.resume(engine),
-        }
-    }
-
-    /// The container that is being written.
-    pub(super) fn object(&self) -> Option<&Bound<'py, PyAny>> {
-        match self {
-            Frame::Tuple(frame) => frame.object(),
-            Frame::List(frame) => frame.object(),
-            Frame::Dict(frame) => frame.object(),
-            Frame::Set(frame) => frame.object(),
-            Frame::FrozenSet(frame) => frame.object(),
-            Frame::Instance(_)
-            | Frame::NamedTuple(_)
-            | Frame::Reduction(_)
-            | Frame::Function(_)
-            | Frame::Code(_)
-            | Frame::Class(_)
-            | Frame::Cell(_)
-            | Frame::Global(_)
-            | Frame::Items(_)
-            | Frame::PersistentId(_) => None,
-        }
-    }
-}
-
-/// Frames of which each kind is of its own size; the large ones are boxed.
-macro_rules! frames {
-    ($($kind:ident($frame:ident) $boxed:expr;)*) => {
-        $(impl<'py> From<$frame<'py>> for Frame<'py> {
-            fn from(frame: $frame<'py>) -> Self {
-                Frame::$kind($boxed(frame))
-            }
-        })*
-    };
-}
-
-frames! {
-    Tuple(TupleFrame) std::convert::identity;
-    List(ListFrame) std::convert::identity;
-    Dict(DictFrame) std::convert::identity;
-    Set(SetFrame) std::convert::identity;
-    FrozenSet(FrozenSetFrame) std::convert::identity;
-    Global(GlobalFrame) Box::new;
-    Instance(InstanceFrame) Box::new;
-    NamedTuple(NamedTupleFrame) std::convert::identity;
-    Reduction(ReductionFrame) Box::new;
-    Function(FunctionFrame) Box::new;
-    Code(CodeFrame) Box::new;
-    Class(ClassFrame) Box::new;
-    Cell(CellFrame) Box::new;
-    Items(ItemsFrame) Box::new;
-    PersistentId(PersistentIdFrame) std::convert::identity;
-}
-
-impl<'py> Frame<'py> {
-    /// Where in its object the frame is. Reductions have parts instead.
-    pub(super) fn hop(&self) -> Option<Hop<'py>> {
-        match self {
-            Frame::Tuple(frame) => Some(frame.hop()),
-            Frame::List(frame) => Some(frame.hop()),
-            Frame::Dict(frame) => frame.hop(),
-            Frame::Set(_) | Frame::FrozenSet(_) => Some(Hop::Element),
-            Frame::Items(frame) => frame.hop(),
-            Frame::PersistentId(_) => Some(Hop::PersistentId),
-            Frame::Function(_)
-            | Frame::Code(_)
-            | Frame::Class(_)
-            | Frame::Cell(_)
-            | Frame::Global(_)
-            | Frame::Instance(_)
-            | Frame::NamedTuple(_)
-            | Frame::Reduction(_) => None,
-        }
-    }
-}
-
-impl Frame<'_> {
-    /// What is being written of the object, in the words of the C pickler's notes: nothing, a part, or the part and the
-    /// object.
-    pub(super) fn in_progress(&self) -> Vec<String> {
-        match self {
-            Frame::Tuple(frame) => vec![frame.in_progress()],
-            Frame::List(frame) => vec![frame.in_progress()],
-            Frame::Dict(frame) => frame.in_progress().into_iter().collect(),
-            Frame::Set(_) => vec!["set element".to_owned()],
-            Frame::FrozenSet(_) => vec!["frozenset element".to_owned()],
-            Frame::Instance(frame) => frame.in_progress(),
-            Frame::NamedTuple(frame) => frame.in_progress(),
-            Frame::Reduction(frame) => frame.in_progress(),
-            Frame::Function(frame) => frame.in_progress(),
-            Frame::Code(frame) => frame.in_progress(),
-            Frame::Class(frame) => frame.in_progress(),
-            Frame::Cell(frame) => frame.in_progress(),
-            Frame::Items(frame) => frame.in_progress().into_iter().collect(),
-            Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
-        }
-    }
-}
-
-/// An id from `persistent_id`: the id, then BINPERSID.
-pub(super) struct PersistentIdFrame<'py> {
-    /// Taken when its writing begins.
-    id: Option<Bound<'py, PyAny>>,
-    level: Level,
-}
-
-impl<'py> Suspendable<'py> for PersistentIdFrame<'py> {
-    fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
-        // The hook is not asked about the id itself, though it is about the id's parts.
-        if let Some(id) = self.id.take()
-            && engine.save_object(&id)? == Saved::Suspended
-        {
-            return Ok(Saved::Suspended);
-        }
-        engine.encoder.op(Opcode::BinPersId);
-        engine.endless.leave(self.level);
-        Ok(Saved::Done)
-    }
-}
-
-/// Saves a part of a frame; if the part is suspended, suspends the frame.
-macro_rules! save_part {
-    ($engine:expr, $part:expr) => {
-        if $engine.save($part)? == Saved::Suspended {
-            return Ok(Saved::Suspended);
-        }
-    };
-}
-pub(super) use save_part;
 
 impl<'py, 's> Engine<'py, 's> {
     pub(super) fn new(
@@ -495,6 +300,7 @@ impl<'py, 's> Engine<'py, 's> {
         if self.unwinding.capacity() == 0 {
             self.unwinding.reserve(INLINE_LEVELS + 1);
         }
+        // Made where it is to be: large as a frame is, to move it takes longer than the rest.
         self.unwinding.push(None);
         if let Some(place) = self.unwinding.last_mut() {
             *place = Some(frame.into());
@@ -556,12 +362,7 @@ impl<'py, 's> Engine<'py, 's> {
     /// Refers to `obj`, if the memo has it and that is not done at the end.
     #[inline(never)]
     fn refer_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        if self.optimism.is_shared(obj) == Shared::Maybe
-            && let Some(index) = self.memo.get(obj)
-        {
-            return self.encoder.refer(index);
-        }
-        false
+        self.memo.get(obj).is_some_and(|index| self.encoder.refer(index))
     }
 
     /// The same for a key of a dict. The attributes of all instances of a class may share one reference to a name, so that
@@ -724,7 +525,7 @@ impl<'py, 's> Engine<'py, 's> {
         }
         match reducer_override {
             None => {
-                let written = already_written(self.settings, &self.hooks, &self.written_globals, &self.memo);
+                let written = self.written_globals.as_seen_by(self.settings, &self.hooks, &self.memo);
                 if let Some(reduction) = native_reduction(obj, self.base_globals, written.as_ref(), &mut self.probe)? {
                     return self.save_reduction(reduction, obj);
                 }
@@ -801,28 +602,6 @@ impl<'py, 's> Engine<'py, 's> {
         }
     }
 
-    /// Writes the id that the hook gives for `obj`, if it gives one.
-    fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
-        self.before_code_of_others()?;
-        let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
-        let id = self.memo.lend(|| hook.call1((obj,)))?;
-        if id.is_none() {
-            return Ok(None);
-        }
-        if !self.settings.binary {
-            let text = id.str()?;
-            let text = text.to_str().ok().filter(|text| text.is_ascii());
-            let Some(text) = text else {
-                let message = "persistent IDs in protocol 0 must be ASCII strings".into();
-                return Err(self.runtime.pickling_error(self.py, message));
-            };
-            self.encoder.persistent_id_text(text.as_bytes());
-            return Ok(Some(Saved::Done));
-        }
-        let level = self.endless.enter(&id)?;
-        self.enter(PersistentIdFrame { id: Some(id), level }).map(Some)
-    }
-
     /// The memo's index of `obj`, if it has one.
     #[inline]
     pub(super) fn memo_get(&self, obj: &Bound<'py, PyAny>) -> Option<usize> {
@@ -868,17 +647,6 @@ impl<'py, 's> Engine<'py, 's> {
             }
         }
     }
-}
-
-/// What functions may leave out because earlier ones brought it; nothing where hooks are to see all that a function has,
-/// or where there is no memo, so that each function has globals of its own.
-pub(super) fn already_written<'a, 'py>(
-    settings: Settings,
-    hooks: &Hooks<'py>,
-    globals: &'a WrittenGlobals<'py>,
-    memo: &'a Memo,
-) -> Option<AlreadyWritten<'a, 'py>> {
-    (hooks.are_plain() && !settings.fast).then_some(AlreadyWritten { globals, memo })
 }
 
 /// Whether the reduction of `obj` may call code that is not known: everything but functions and classes, and classes

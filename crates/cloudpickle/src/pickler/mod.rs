@@ -1,13 +1,15 @@
 //! Object to bytes.
 //!
 //! - [`engine`]: one dump in progress, its loop, the order of decisions.
+//! - [`mod@frame`]: what has parts, while they are written.
 //! - [`memo`]: which objects the pickle already holds.
 //! - [`at_hand`]: memory for the next dump.
 //! - [`memo_of_pickler`]: the memo that the dumps of one `Pickler` share.
 //! - [`optimism`]: what needs no memo.
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
-//! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`]: how each kind of object is written.
+//! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`], [`save_persistent_id`]: how each kind of object is
+//!   written.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`].
 //! - [`save_function`], [`save_code`], [`save_class`]: what is made of Python code, without a detour through reductions.
@@ -23,6 +25,7 @@ mod base_globals;
 mod canonical;
 mod endless;
 mod engine;
+mod frame;
 mod hooks;
 mod known_types;
 mod memo;
@@ -41,6 +44,7 @@ mod save_function;
 mod save_global;
 mod save_instance;
 mod save_named_tuple;
+mod save_persistent_id;
 mod save_reduce;
 mod save_value;
 mod strategy;

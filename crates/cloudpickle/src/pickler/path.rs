@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::compat::code::FIELDS;
 
-use super::engine::Frame;
+use super::frame::Frame;
 use super::save_named_tuple::NamedTupleFrame;
 use super::save_reduce::Part;
 use crate::reduce::reduction::type_name;

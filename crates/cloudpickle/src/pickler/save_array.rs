@@ -5,7 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::engine::{Engine, Saved};
+use super::engine::Engine;
+use super::frame::Saved;
 use super::optimism::Shared;
 use super::output::Output;
 use crate::by_value::lookup;

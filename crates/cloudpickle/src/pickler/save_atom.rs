@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFloatMethods, PyInt, PyString, PyTuple};
 use python_objects::{buffer, int, text};
 
-use super::engine::{Engine, Saved};
+use super::engine::Engine;
+use super::frame::Saved;
 use super::optimism::Shared;
 use super::output::Output;
 use crate::reduce::reduction::Reduction;

@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use super::endless::Level;
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::Engine;
+use super::frame::{Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::save_function::{in_progress, save_wire_text};

@@ -8,7 +8,8 @@ use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 
 use super::endless::Level;
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::Engine;
+use super::frame::{Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_function::{in_progress, save_wire_text};
 use super::save_reduce::Part;

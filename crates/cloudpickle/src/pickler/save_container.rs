@@ -13,7 +13,8 @@ use python_objects::dict::DictCursor;
 use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
 
-use super::engine::{CallsOfPython, Engine, Saved, Suspendable, save_part};
+use super::engine::{CallsOfPython, Engine};
+use super::frame::{Saved, Suspendable, save_part};
 use super::optimism::Shared;
 use super::path::Hop;
 use crate::reduce::reduction::Reduction;

@@ -12,7 +12,8 @@ use python_objects::function::{HAS_PARTS_AT_HAND, closure_where_all_else_is_of};
 use python_objects::text;
 
 use super::endless::Level;
-use super::engine::{CallsOfPython, Engine, Saved, Settings, Suspendable, already_written, save_part};
+use super::engine::{CallsOfPython, Engine, Settings};
+use super::frame::{Saved, Suspendable, save_part};
 use super::hooks::Hooks;
 use super::optimism::Shared;
 use super::path::Hop;
@@ -429,13 +430,12 @@ impl<'py> Engine<'py, '_> {
         Ok(None)
     }
 
-    /// Begins to write an object whose reducer is this package's and harmless, if it need not be
-    /// called through Python.
+    /// Begins to write an object whose reducer is this package's and harmless, if it need not be called through Python.
     pub(super) fn save_harmless(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         if let Some(reduction) = reduce::own_reduction(obj)? {
             return self.save_reduction(reduction, obj).map(Some);
         }
-        match reduce::name_of_sentinel(obj)? {
+        match reduce::sentinel::found_under(obj)? {
             Some(name) => self.save_found_global(obj, &name),
             None => Ok(None),
         }
@@ -461,7 +461,7 @@ impl<'py> Engine<'py, '_> {
             self.careful();
             return self.enter_function(function, parts).map(Some);
         }
-        let written = already_written(self.settings, &self.hooks, &self.written_globals, &self.memo);
+        let written = self.written_globals.as_seen_by(self.settings, &self.hooks, &self.memo);
         match Travelling::of(function, self.base_globals, written.as_ref(), &mut self.probe)? {
             Travelling::ByReference => Ok(None),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),

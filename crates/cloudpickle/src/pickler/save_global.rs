@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::endless::Level;
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::Engine;
+use super::frame::{Saved, Suspendable, save_part};
 use python_objects::compat::errors::LOCAL_OBJECT_IS_PICKLING_ERROR;
 
 use crate::by_value::lookup;

@@ -7,7 +7,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use super::engine::{Engine, INLINE_LEVELS, Saved, Suspendable, save_part};
+use super::engine::{Engine, INLINE_LEVELS};
+use super::frame::{Saved, Suspendable, save_part};
 use super::optimism::Shared;
 use super::path::Hop;
 use super::save_reduce::Part;

@@ -4,7 +4,8 @@ use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::Engine;
+use super::frame::{Saved, Suspendable, save_part};
 use super::optimism::Shared;
 use super::path::Hop;
 use super::save_reduce::Part;

@@ -10,7 +10,8 @@ use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
 use python_objects::{class, identity};
 
 use super::endless::Level;
-use super::engine::{Engine, Saved, Suspendable, save_part};
+use super::engine::Engine;
+use super::frame::{Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_container::BATCH_SIZE;
 use super::trail::full_type_name;

@@ -4,7 +4,8 @@ use pickle_format::Opcode;
 use pyo3::prelude::*;
 use python_objects::datetime::DateTimeType;
 
-use super::engine::{Engine, Saved};
+use super::engine::Engine;
+use super::frame::Saved;
 use super::optimism::Shared;
 
 impl<'py> Engine<'py, '_> {

@@ -15,7 +15,8 @@ use python_objects::identity;
 use python_objects::instance::{self, KnownSlots, Slot, TYPES_ARE_OPEN};
 use python_objects::ndarray::PlainArrays;
 
-use super::engine::{CallsOfPython, Engine, Saved};
+use super::engine::{CallsOfPython, Engine};
+use super::frame::Saved;
 use super::hooks::{DispatchTable, ReducerOverride};
 use super::known_types;
 use super::optimism::Shared;

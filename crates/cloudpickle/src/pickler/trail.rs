@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use python_objects::compat::errors::HAVE_PICKLER_NOTES;
 
-use super::engine::Frame;
+use super::frame::Frame;
 use super::path;
 use crate::told;
 

@@ -4,6 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use python_objects::identity;
 
+use super::engine::Settings;
+use super::hooks::Hooks;
 use super::memo::Memo;
 use crate::address::FirstByAddress;
 
@@ -21,6 +23,17 @@ pub(super) struct WrittenGlobals<'py> {
 impl<'py> WrittenGlobals<'py> {
     pub(super) fn since(remembered: usize) -> Self {
         Self { by_base: FirstByAddress::default(), remembered }
+    }
+
+    /// What functions may leave out; nothing where hooks are to see all that a function has, or where there is no memo, so
+    /// that each function has globals of its own.
+    pub(super) fn as_seen_by<'a>(
+        &'a self,
+        settings: Settings,
+        hooks: &Hooks<'py>,
+        memo: &'a Memo,
+    ) -> Option<AlreadyWritten<'a, 'py>> {
+        (hooks.are_plain() && !settings.fast).then_some(AlreadyWritten { globals: self, memo })
     }
 
     /// The state of a function with these globals is written.

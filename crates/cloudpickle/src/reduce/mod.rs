@@ -20,7 +20,7 @@ mod method;
 pub(crate) mod module;
 pub(crate) mod names;
 pub(crate) mod reduction;
-mod sentinel;
+pub(crate) mod sentinel;
 pub(crate) mod singleton;
 mod typing;
 mod view;
@@ -109,22 +109,6 @@ pub(crate) fn own_reduction<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Red
         return Ok(None);
     };
     Ok(Some(Reduction::call(obj.get_type().into_any(), args)))
-}
-
-/// The name by which one of the sentinels of `dataclasses` travels, of which it is known that its reducer is the one
-/// below.
-pub(crate) fn name_of_sentinel<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let py = obj.py();
-    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
-    let state = &runtime.state;
-    let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
-    let is_field = is(&runtime.field_sentinel_type);
-    if !is_field
-        && ![&state.missing_type, &state.default_factory_sentinel_type, &state.kw_only_type].into_iter().any(is)
-    {
-        return Ok(None);
-    }
-    if is_field { obj.getattr_opt(intern!(py, "name")) } else { sentinel::name_of(obj) }
 }
 
 /// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.

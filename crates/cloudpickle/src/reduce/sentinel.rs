@@ -3,7 +3,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyType};
 
 use crate::runtime::Runtime;
 
@@ -21,8 +21,22 @@ pub(crate) fn dataclass_sentinel_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResul
     }
 }
 
+/// The name by which one of the sentinels of `dataclasses` travels, those for kinds of fields among them; of which it is
+/// known that its reducer is this package's.
+pub(crate) fn found_under<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = obj.py();
+    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
+    let state = &runtime.state;
+    let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
+    if is(&runtime.field_sentinel_type) {
+        return obj.getattr_opt(intern!(py, "name"));
+    }
+    let types = [&state.missing_type, &state.default_factory_sentinel_type, &state.kw_only_type];
+    if types.into_iter().any(is) { name_of(obj) } else { Ok(None) }
+}
+
 /// The name of a sentinel in `dataclasses`.
-pub(super) fn name_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+fn name_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = obj.py();
     let dataclasses = Runtime::get(py).dataclasses.bind(py);
     let names = [intern!(py, "MISSING"), intern!(py, "KW_ONLY"), intern!(py, "_HAS_DEFAULT_FACTORY")];
