@@ -1,7 +1,8 @@
 """CPython's pickle tests bound to a module's pickler: the test cases, and nothing about running them.
 
 The interpreter's `test.pickletester` holds abstract test cases that `test.test_pickle` binds to the C and the Python
-pickler. Here the same cases are bound to a third one. Everything is loaded back by the standard library's unpickler.
+pickler. Here the same cases are bound to a third one. What its Pickler writes is loaded back by the standard library's
+unpickler, what its `dumps` writes by its own `loads`, which also has to pass the tests of unpicklers.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def test_cases(module: ModuleType) -> list[type[unittest.TestCase]]:
         return unpickler(io.BytesIO(data), **options).load()
 
     def loads_through_function(self: Any, data: bytes, **options: Any) -> Any:
-        return pickle.loads(data, **options)
+        return module.loads(data, **options)
 
     classes = {"pickler": pickler, "unpickler": unpickler}
     through_pickler = {"dumps": dumps_through_pickler, "loads": loads_through_unpickler, **classes}
@@ -86,6 +87,9 @@ def test_cases(module: ModuleType) -> list[type[unittest.TestCase]]:
     # Persistent ids chosen by identity, and reference cycles through the hooks.
     if hasattr(test_pickle, "PyIdPersPicklerTests"):
         cases.append(bind("IdentityPersistentIdTests", test_pickle.PyIdPersPicklerTests, **classes))
+    # The C unpickler's, with what this interpreter expects of it; those of the class Unpickler load through it.
+    if hasattr(test_pickle, "CUnpicklerTests"):
+        cases.append(bind("LoadsTests", test_pickle.CUnpicklerTests, loads=loads_through_function))
     # Python 3.13.1 and its contemporaries moved the tests of errors into a case of their own.
     if hasattr(pickletester, "AbstractPicklingErrorTests"):
         cases.append(bind("PicklingErrorTests", pickletester.AbstractPicklingErrorTests, **through_pickler))

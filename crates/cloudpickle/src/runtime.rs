@@ -50,6 +50,8 @@ looked_up! {
     cell_type: PyType = "types" . "CellType";
     /// `sys`, for what a program may replace in it: `modules`, `stdout`, `stderr`, `stdin`.
     sys: PyModule = "sys";
+    /// `sys.audit`, which is told of globals that are looked for.
+    audit: PyAny = "sys" . "audit";
     /// Where the ids of classes come from.
     urandom: PyAny = "os" . "urandom";
     /// `getattr`: what a pickle calls to find an attribute.

@@ -23,7 +23,7 @@ pub fn attributes<'py>(class: &Bound<'py, PyType>) -> PyResult<Option<Vec<dict::
 
 /// The dict itself, which is for the interpreter to change.
 #[cfg(not(PyPy))]
-fn own_dict<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
+pub(crate) fn own_dict<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
     use pyo3::ffi;
 
     // SAFETY: the type object is alive, and of this layout on a build for this version. A type that was made at run time
@@ -40,7 +40,7 @@ fn own_dict<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
 
 /// Nothing, for PyPy has no such thing.
 #[cfg(PyPy)]
-fn own_dict<'py>(_: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
+pub(crate) fn own_dict<'py>(_: &Bound<'py, PyType>) -> Option<Bound<'py, PyDict>> {
     None
 }
 

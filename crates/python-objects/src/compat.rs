@@ -1,5 +1,7 @@
 //! What differs between versions of Python, one place per difference.
 
+/// Looking for an attribute.
+pub(crate) mod attribute;
 /// Batches of items.
 pub mod batches;
 /// The variables of closures.

@@ -8,6 +8,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
 
+use crate::raised::Raised;
+
 /// A function that hands its arguments on.
 pub trait Forward: 'static {
     /// What is noted before the call.
@@ -19,6 +21,9 @@ pub trait Forward: 'static {
 
     /// What is called.
     fn target(py: Python<'_>) -> &'static Py<PyAny>;
+
+    /// The result of a call with `argument` and nothing else, where the target is not needed for it.
+    fn directly<'py>(argument: &Bound<'py, PyAny>) -> Option<Result<Bound<'py, PyAny>, Raised>>;
 
     /// Runs before the call. Calls no Python code and lets go of no object: it is on the way of every call.
     fn before() -> Self::Before;
@@ -112,6 +117,13 @@ mod calling {
         let py = unsafe { Python::assume_attached() };
         let positional = positional.cast_unsigned();
         forward::<F>(py, |target| {
+            if positional == 1 && names.is_null() {
+                // SAFETY: one argument, which the interpreter keeps alive during the call.
+                let argument = unsafe { Bound::from_borrowed_ptr(py, *arguments) };
+                if let Some(result) = F::directly(&argument) {
+                    return result.map_or(std::ptr::null_mut(), Bound::into_ptr);
+                }
+            }
             // SAFETY: the target is alive.
             if let Some((function, itself)) = unsafe { function_in(target) } {
                 // SAFETY: its flags say that the function is called like this one, with the arguments of this call.

@@ -45,6 +45,17 @@ pub fn to_twos_complement<'py>(number: &Bound<'py, PyInt>) -> PyResult<Bound<'py
     Ok(bytes.cast_into::<PyBytes>()?)
 }
 
+/// The number whose little-endian two's complement this is.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn from_twos_complement<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let kwargs = pyo3::types::PyDict::new(py);
+    kwargs.set_item(intern!(py, "signed"), true)?;
+    let arguments = (PyBytes::new(py, bytes), intern!(py, "little"));
+    py.get_type::<PyInt>().call_method(intern!(py, "from_bytes"), arguments, Some(&kwargs))
+}
+
 /// Finds out whether the digits of an `int` are what [`as_i64`] can read without a call. To be called once, at import.
 ///
 /// # Errors

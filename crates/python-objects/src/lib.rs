@@ -10,11 +10,14 @@
 //! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
 //! - [`lending`]: a value that one changes, and lends for others to read.
 //! - [`forward`]: functions that hand their arguments on as they came.
+//! - [`building`]: what an unpickler makes objects with.
+//! - [`raised`]: an exception that nobody has taken yet.
 //! - [`identity`]: what `is` compares, as a number.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
 pub mod buffer;
+pub mod building;
 pub mod bytes;
 pub mod cell;
 pub mod class;
@@ -33,6 +36,7 @@ pub mod kind;
 pub mod lending;
 pub mod list;
 pub mod ndarray;
+pub mod raised;
 pub mod reference_count;
 pub mod set;
 pub mod text;

@@ -1,4 +1,4 @@
-//! `loads` and `load`: those of `pickle`, whose errors say more when something is not there.
+//! `loads` and `load`: as those of `pickle`, whose errors say more when something is not there.
 
 use std::ffi::CStr;
 
@@ -6,9 +6,11 @@ use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use python_objects::forward::{self, Forward};
+use python_objects::raised::Raised;
 
 use super::in_progress;
 use crate::runtime::{self, Runtime};
+use crate::unpickler;
 
 /// Adds the functions to the extension.
 pub(super) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -18,7 +20,7 @@ pub(super) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Declares a function that hands on what it is given to the one of `pickle`, which looks at its arguments.
 macro_rules! loader {
-    ($(#[$doc:meta])* $loader:ident = $of_pickle:ident, $name:literal, $text:literal) => {
+    ($(#[$doc:meta])* $loader:ident = $directly:expr, $of_pickle:ident, $name:literal, $text:literal) => {
         $(#[$doc])*
         struct $loader;
 
@@ -29,6 +31,12 @@ macro_rules! loader {
 
             fn target(py: Python<'_>) -> &'static Py<PyAny> {
                 &Runtime::get(py).$of_pickle
+            }
+
+            #[inline]
+            fn directly<'py>(argument: &Bound<'py, PyAny>) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+                let directly: fn(&Bound<'py, PyAny>) -> _ = $directly;
+                directly(argument)
             }
 
             fn before() -> usize {
@@ -44,7 +52,7 @@ macro_rules! loader {
 
 loader! {
     /// `pickle.loads`.
-    Loads = pickle_loads,
+    Loads = |pickle| unpickler::loads(pickle.cast_exact().ok()?), pickle_loads,
     c"loads",
     c"loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
@@ -58,7 +66,7 @@ Raises:
 
 loader! {
     /// `pickle.load`.
-    Load = pickle_load,
+    Load = |_| None, pickle_load,
     c"load",
     c"load(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --

@@ -1,0 +1,69 @@
+//! The rest of a pickle is for `pickle.loads`.
+//!
+//! It gets a pickle that first makes its stack, marks and memo what they are here, of objects that it is given as buffers
+//! (NEXT_BUFFER puts anything on the stack), and goes on with the opcode that raised the doubt.
+
+use pickle_format::Opcode;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use python_objects::raised::Raised;
+
+use super::machine::Machine;
+use crate::runtime::Runtime;
+
+/// What `pickle.loads` takes for its buffers: the objects of the machine.
+#[pyclass(module = "cloudpickle._native", name = "_HandedOver")]
+struct HandedOver {
+    objects: std::vec::IntoIter<Py<PyAny>>,
+}
+
+#[pymethods]
+impl HandedOver {
+    fn __iter__(itself: Py<Self>) -> Py<Self> {
+        itself
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        // The pickle itself asks for a buffer, and `loads` was given none: as if there was no iterator.
+        self.objects.next().ok_or_else(|| {
+            let error = Runtime::get(py).unpickling_error.bind(py);
+            let text = "pickle stream refers to out-of-band data but no *buffers* argument was given";
+            error.call1((text,)).map_or_else(|error| error, PyErr::from_value)
+        })
+    }
+}
+
+impl<'py> Machine<'_, 'py> {
+    /// The result of the whole pickle, if `pickle` finishes it.
+    ///
+    /// # Errors
+    /// What `pickle.loads` raises.
+    #[cold]
+    pub(super) fn hand_over(mut self) -> Result<Bound<'py, PyAny>, Raised> {
+        let py = self.py;
+        self.hand_over_to(&Runtime::get(py).pickle_loads).map_err(|error| Raised::new(py, error))
+    }
+
+    fn hand_over_to(&mut self, loads: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        let mut pickle = vec![Opcode::Proto.byte(), 5];
+        for _ in &self.memo {
+            pickle.extend([Opcode::NextBuffer.byte(), Opcode::Memoize.byte(), Opcode::Pop.byte()]);
+        }
+        let mut marks = self.marks.iter().peekable();
+        for height in 0..=self.stack.len() {
+            while marks.next_if_eq(&&height).is_some() {
+                pickle.push(Opcode::Mark.byte());
+            }
+            if height < self.stack.len() {
+                pickle.push(Opcode::NextBuffer.byte());
+            }
+        }
+        pickle.extend(self.rest());
+        let objects: Vec<_> = self.memo.drain(..).chain(self.stack.drain(..)).map(Bound::unbind).collect();
+        let keywords = PyDict::new(py);
+        keywords.set_item(intern!(py, "buffers"), Bound::new(py, HandedOver { objects: objects.into_iter() })?)?;
+        loads.bind(py).call((PyBytes::new(py, &pickle),), Some(&keywords))
+    }
+}

@@ -1,0 +1,119 @@
+//! BUILD: the state of an object.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use python_objects::building::{call, container};
+use python_objects::raised::Raised;
+use python_objects::{dict, identity, reference_count, text};
+
+use super::load::Stop;
+use super::machine::Machine;
+use crate::runtime::Runtime;
+
+/// Which objects on the stack come from NEWOBJ and were not given a state: where they stand, and which they are.
+#[derive(Default)]
+pub(super) struct Fresh(Vec<(usize, usize)>);
+
+impl Fresh {
+    /// `instance` is put at `height`.
+    #[inline(always)]
+    pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) {
+        self.forget_from(height);
+        self.0.push((height, identity::of(instance)));
+    }
+
+    /// Something is put at `height` that may be anything, and have the address of an object that is gone.
+    #[inline(always)]
+    pub(super) fn forget_from(&mut self, height: usize) {
+        while self.0.last().is_some_and(|(last, _)| *last >= height) {
+            self.0.pop();
+        }
+    }
+
+    /// Whether this is what NEWOBJ put at `height`.
+    #[inline(always)]
+    fn is_at(&self, height: usize, instance: &Bound<'_, PyAny>) -> bool {
+        self.0.last() == Some(&(height, identity::of(instance)))
+    }
+}
+
+impl Machine<'_, '_> {
+    /// Carries out SETITEMS, or SETITEM, and the BUILD behind it in one: what would be put into the dict under `start`, and
+    /// from there into that of the instance under it, is set on the instance. False, with nothing done, where somebody could
+    /// tell the difference.
+    #[inline(always)]
+    pub(super) fn build_from(&mut self, start: usize, fence: usize) -> Result<bool, Stop> {
+        let Some(height) = start.checked_sub(2).filter(|height| *height >= fence) else { return Ok(false) };
+        let [instance, state] = [&self.stack[height], &self.stack[height + 1]];
+        let nobody_has_seen_it = reference_count::COUNTS_ARE_EXACT
+            && reference_count::of(state) == 1
+            && state.cast_exact::<PyDict>().is_ok_and(PyDictMethods::is_empty);
+        if !nobody_has_seen_it || !self.fresh.is_at(height, instance) {
+            return Ok(false);
+        }
+        if !self.attributes.store(instance, &self.stack[start..])? {
+            return Ok(false);
+        }
+        self.fresh.forget_from(height);
+        self.stack.truncate(height + 1);
+        Ok(true)
+    }
+
+    /// BUILD.
+    pub(super) fn load_build(&mut self) -> Result<(), Stop> {
+        let py = self.py;
+        let height = self.below(2)?;
+        self.fresh.forget_from(height);
+        let [instance, state] = [&self.stack[height], &self.stack[height + 1]];
+        if let Some(set_state) = call::attribute(instance, intern!(py, "__setstate__"))? {
+            call::call(&set_state, std::slice::from_ref(state))?;
+            self.stack.truncate(height + 1);
+            return Ok(());
+        }
+        let (state, slots) = match state.cast::<PyTuple>() {
+            Ok(both) if both.len() == 2 => (both.get_borrowed_item(0), Some(both.get_borrowed_item(1))),
+            _ => (Ok(state.as_borrowed()), None),
+        };
+        let [state, slots] = [Some(state), slots].map(|part| part.and_then(Result::ok).filter(|part| !part.is_none()));
+        if let Some(state) = state {
+            let state = state.cast::<PyDict>().map_err(|_| refused(py, "state is not a dictionary"))?;
+            let dict = call::attribute_or_error(instance, intern!(py, "__dict__"))?;
+            for (name, value) in items_of(&state, py)? {
+                let name = interned(name);
+                match dict.cast_exact::<PyDict>() {
+                    Ok(dict) => container::set_item(dict, &name, &value)?,
+                    Err(_) => call::set_item(&dict, &name, &value)?,
+                }
+            }
+        }
+        if let Some(slots) = slots {
+            let slots = slots.cast::<PyDict>().map_err(|_| refused(py, "slot state is not a dictionary"))?;
+            for (name, value) in items_of(&slots, py)? {
+                call::set_attribute(instance, &name, &value)?;
+            }
+        }
+        self.stack.truncate(height + 1);
+        Ok(())
+    }
+}
+
+/// In the words of `pickle`. It is not asked for them, for what was looked up would be looked up again.
+#[cold]
+fn refused(py: Python<'_>, text: &'static str) -> Raised {
+    let error = Runtime::get(py).unpickling_error.bind(py).call1((text,));
+    Raised::new(py, error.map_or_else(|error| error, PyErr::from_value))
+}
+
+/// Of one moment: what is set may be anything, and change the dict.
+fn items_of<'py>(dict: &Bound<'py, PyDict>, py: Python<'py>) -> Result<Vec<dict::Item<'py>>, Raised> {
+    dict::items(dict).map_err(|error| Raised::new(py, error))
+}
+
+/// The names of attributes are interned, as those in source are.
+fn interned(name: Bound<'_, PyAny>) -> Bound<'_, PyAny> {
+    match name.cast::<PyString>().ok().and_then(|name| text::interned(name).ok()) {
+        Some(interned) => interned.into_any(),
+        None => name,
+    }
+}

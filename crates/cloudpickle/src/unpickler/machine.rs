@@ -1,0 +1,166 @@
+//! What the opcodes work on: the pickle, the stack with its marks, and the memo.
+
+use pyo3::prelude::*;
+
+use super::load::Stop;
+use super::load_build::Fresh;
+use python_objects::building::attributes::Attributes;
+
+/// The machine that a pickle is a program for.
+///
+/// An opcode that meets a doubt leaves the stack, the marks and the memo as they were before it; `opcode_at` says where it
+/// stands.
+pub(super) struct Machine<'a, 'py> {
+    pub(super) py: Python<'py>,
+    data: &'a [u8],
+    position: usize,
+    /// Where the opcode stands that is being carried out.
+    pub(super) opcode_at: usize,
+    pub(super) stack: Vec<Bound<'py, PyAny>>,
+    /// How high the stack was at each mark.
+    pub(super) marks: Vec<usize>,
+    /// The last mark's height, or zero. What is below is not to be taken off.
+    pub(super) fence: usize,
+    pub(super) memo: Vec<Bound<'py, PyAny>>,
+    pub(super) attributes: Attributes<'py>,
+    pub(super) fresh: Fresh,
+}
+
+impl<'a, 'py> Machine<'a, 'py> {
+    pub(super) fn new(py: Python<'py>, data: &'a [u8]) -> Self {
+        Self {
+            py,
+            data,
+            position: 0,
+            opcode_at: 0,
+            stack: Vec::with_capacity(16),
+            marks: Vec::new(),
+            fence: 0,
+            memo: Vec::new(),
+            attributes: Attributes::default(),
+            fresh: Fresh::default(),
+        }
+    }
+
+    /// Whether nothing was done yet that anybody could have seen.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.stack.is_empty() && self.memo.is_empty() && self.marks.is_empty()
+    }
+
+    /// The pickle from the opcode on that is being carried out.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        &self.data[self.opcode_at..]
+    }
+
+    /// The next byte.
+    #[inline(always)]
+    pub(super) fn byte(&mut self) -> Result<u8, Stop> {
+        let byte = *self.data.get(self.position).ok_or(Stop::Doubt)?;
+        self.position += 1;
+        Ok(byte)
+    }
+
+    /// The next bytes, as many as the array has.
+    #[inline(always)]
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
+        let bytes = *self.data[self.position..].first_chunk::<N>().ok_or(Stop::Doubt)?;
+        self.position += N;
+        Ok(bytes)
+    }
+
+    /// The next `len` bytes.
+    #[inline(always)]
+    pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], Stop> {
+        let bytes = self.data[self.position..].get(..len).ok_or(Stop::Doubt)?;
+        self.position += len;
+        Ok(bytes)
+    }
+
+    /// A length of four bytes.
+    #[inline(always)]
+    pub(super) fn len4(&mut self) -> Result<usize, Stop> {
+        usize::try_from(u32::from_le_bytes(self.array()?)).map_err(|_| Stop::Doubt)
+    }
+
+    /// A length of eight bytes.
+    #[inline(always)]
+    pub(super) fn len8(&mut self) -> Result<usize, Stop> {
+        usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| Stop::Doubt)
+    }
+
+    /// Where the next byte is read.
+    #[inline(always)]
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many bytes there are behind that.
+    #[inline(always)]
+    pub(super) fn left(&self) -> usize {
+        self.data.len() - self.position
+    }
+
+    /// The byte behind the opcode that is being carried out, where its arguments have been read.
+    #[inline(always)]
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.data.get(self.position).copied()
+    }
+
+    /// Passes over the byte that [`peek`](Self::peek) gave.
+    #[inline(always)]
+    pub(super) fn pass(&mut self) {
+        self.position += 1;
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, object: Bound<'py, PyAny>) {
+        self.stack.push(object);
+    }
+
+    /// The height below the last `count` objects, all above the last mark.
+    #[inline(always)]
+    pub(super) fn below(&self, count: usize) -> Result<usize, Stop> {
+        let height = self.stack.len().checked_sub(count).ok_or(Stop::Doubt)?;
+        if height < self.fence { Err(Stop::Doubt) } else { Ok(height) }
+    }
+
+    /// The last object, above the last mark.
+    #[inline(always)]
+    pub(super) fn top(&self) -> Result<&Bound<'py, PyAny>, Stop> {
+        let height = self.below(1)?;
+        Ok(&self.stack[height])
+    }
+
+    #[inline(always)]
+    pub(super) fn mark(&mut self) {
+        self.fence = self.stack.len();
+        self.marks.push(self.fence);
+    }
+
+    /// How high the stack was at the last mark, if there are `count` objects under it, above the mark before.
+    #[inline(always)]
+    pub(super) fn marked_above(&self, count: usize) -> Result<usize, Stop> {
+        if self.marks.is_empty() || self.fence < self.fence_below() + count { Err(Stop::Doubt) } else { Ok(self.fence) }
+    }
+
+    /// What the fence is without the last mark.
+    #[inline(always)]
+    pub(super) fn fence_below(&self) -> usize {
+        match *self.marks.as_slice() {
+            [.., below, _] => below,
+            _ => 0,
+        }
+    }
+
+    /// Whether nothing was put on the stack since the last mark.
+    pub(super) fn has_mark_on_top(&self) -> bool {
+        !self.marks.is_empty() && self.fence == self.stack.len()
+    }
+
+    /// Takes the last mark away.
+    #[inline(always)]
+    pub(super) fn unmark(&mut self) {
+        self.fence = self.fence_below();
+        self.marks.pop();
+    }
+}

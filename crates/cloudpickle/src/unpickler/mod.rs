@@ -1,0 +1,44 @@
+//! Bytes to object: the pickles that are written today, read without `pickle`.
+//!
+//! - [`load`]: the loop over the opcodes.
+//! - [`machine`]: what it works on: the pickle, the stack with its marks, the memo.
+//! - [`find_class`](mod@find_class): globals.
+//! - [`load_container`], [`load_reduce`], [`load_build`]: tuples and containers; calls; the state of an object.
+//! - [`hand_over`]: what is not plain. At any doubt, an opcode that is seldom written or an operand that is not there,
+//!   `pickle.loads` takes over where this stopped, so that whatever is wrong with a pickle is told in its words.
+
+mod find_class;
+mod hand_over;
+mod load;
+mod load_build;
+mod load_container;
+mod load_reduce;
+mod machine;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use python_objects::building;
+use python_objects::raised::Raised;
+
+use self::load::Stop;
+use self::machine::Machine;
+
+/// The object in `pickle`, if it is of a protocol that is read here: 4 or 5.
+///
+/// # Errors
+/// Those of `pickle.loads`.
+pub(crate) fn loads<'py>(pickle: &Bound<'py, PyBytes>) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+    let data = pickle.as_bytes();
+    // PROTO and its argument.
+    if !building::PAYS || !matches!(data, [0x80, 4 | 5, ..]) {
+        return None;
+    }
+    let mut machine = Machine::new(pickle.py(), data);
+    Some(match machine.load() {
+        Ok(object) => Ok(object),
+        Err(Stop::Raised(raised)) => Err(raised),
+        // As if nobody had looked at it, and without a copy of the pickle.
+        Err(Stop::Doubt) if machine.is_untouched() => return None,
+        Err(Stop::Doubt) => machine.hand_over(),
+    })
+}

@@ -1,0 +1,82 @@
+//! Strings and bytes, of what a pickle has of them.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::owned;
+use crate::raised::Raised;
+
+/// The `str` that `utf8` is the UTF-8 of, where lone surrogates pass as three bytes each.
+///
+/// # Errors
+/// `UnicodeDecodeError`, `MemoryError`.
+#[inline]
+pub fn str_of<'py>(py: Python<'py>, utf8: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    match of_ascii(py, utf8) {
+        Some(text) => Ok(text),
+        None => decoded(py, utf8),
+    }
+}
+
+#[inline(never)]
+fn decoded<'py>(py: Python<'py>, utf8: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    let len = utf8.len().cast_signed();
+    // SAFETY: as many bytes as said, and a C string; the result is a new reference, or null with an exception.
+    unsafe { owned(py, ffi::PyUnicode_DecodeUTF8(utf8.as_ptr().cast(), len, c"surrogatepass".as_ptr())) }
+}
+
+/// The `bytes` of these.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
+pub fn bytes_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: as many bytes as said; the result is a new reference, or null with an exception.
+    unsafe { owned(py, ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())) }
+}
+
+/// The `bytearray` of these.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn bytearray_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: as above.
+    unsafe { owned(py, ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())) }
+}
+
+/// The `str` of more than one character, all ASCII.
+#[cfg(not(any(PyPy, Py_3_14)))]
+#[inline]
+fn of_ascii<'py>(py: Python<'py>, characters: &[u8]) -> Option<Bound<'py, PyAny>> {
+    // Of one character, and of none, each process has one object.
+    if characters.len() < 2 || !is_ascii(characters) {
+        return None;
+    }
+    // SAFETY: the new `str` is compact, for nothing above ASCII, and has room for as many characters as it is made for;
+    // they are written before anybody else has a reference to it. An error is taken away, and the longer way meets it
+    // again.
+    unsafe {
+        let text = ffi::PyUnicode_New(characters.len().cast_signed(), 0x7F);
+        let Some(text) = Bound::from_owned_ptr_or_opt(py, text) else {
+            ffi::PyErr_Clear();
+            return None;
+        };
+        let room = ffi::PyUnicode_1BYTE_DATA(text.as_ptr());
+        std::ptr::copy_nonoverlapping(characters.as_ptr(), room, characters.len());
+        Some(text)
+    }
+}
+
+/// Nothing: the characters are not to be written without a call here.
+#[cfg(any(PyPy, Py_3_14))]
+#[inline]
+fn of_ascii<'py>(_py: Python<'py>, _characters: &[u8]) -> Option<Bound<'py, PyAny>> {
+    None
+}
+
+/// `characters.is_ascii()`, for strings that are short: most are names and words.
+#[cfg(not(any(PyPy, Py_3_14)))]
+#[inline]
+fn is_ascii(characters: &[u8]) -> bool {
+    if characters.len() > 32 { characters.is_ascii() } else { characters.iter().fold(0, |all, one| all | one) < 0x80 }
+}

@@ -1,0 +1,49 @@
+//! The modules that are loaded.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule};
+
+use super::owned;
+use crate::raised::Raised;
+
+/// What `sys.modules` has under this name, if that is a plain module; nothing where it has to be imported.
+#[must_use]
+pub fn loaded<'py>(name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyModule>> {
+    // SAFETY: attached; the dict is borrowed from the interpreter, and a reference is taken before anything else runs.
+    let modules = unsafe { Bound::from_borrowed_ptr_or_opt(name.py(), ffi::PyImport_GetModuleDict()) }?;
+    let found = item(modules.cast_exact::<PyDict>().ok()?, name)?;
+    // Not of a subclass, which may have something to say about its attributes.
+    found.cast_into_exact::<PyModule>().ok()
+}
+
+/// The module of this name, imported if need be: through `builtins.__import__`, as an `import` statement does.
+///
+/// # Errors
+/// What the import raises.
+pub fn import<'py>(name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: a live `str`; the result is a new reference, or null with an exception.
+    unsafe { owned(name.py(), ffi::PyImport_Import(name.as_ptr())) }
+}
+
+/// `dict[key]`, or `None` where it is not there or looking for it fails.
+#[must_use]
+pub fn item<'py>(dict: &Bound<'py, PyDict>, key: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: a live dict and a live object. The result is borrowed, and a reference is taken before anything else runs; an
+    // exception is taken away.
+    unsafe {
+        let found =
+            Bound::from_borrowed_ptr_or_opt(key.py(), ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr()));
+        if found.is_none() {
+            ffi::PyErr_Clear();
+        }
+        found
+    }
+}
+
+/// Whether the code that runs at this moment finds its builtins in `dict`.
+#[must_use]
+pub fn are_builtins(dict: &Bound<'_, PyDict>) -> bool {
+    // SAFETY: attached; a borrowed reference, of which the address is compared.
+    unsafe { ffi::PyEval_GetBuiltins() == dict.as_ptr() }
+}

@@ -1,0 +1,200 @@
+"""BUILD: the state of an instance. `loads` sets attributes where `pickle` fills a dict, and nobody may notice."""
+
+import pickle
+
+import pytest
+from outcomes import outcome
+
+import cloudpickle
+
+LOADERS = pytest.mark.parametrize("loads", [pickle.loads, cloudpickle.loads], ids=["pickle", "cloudpickle"])
+TOLD = []
+
+
+class Plain:
+    pass
+
+
+class WithProperty:
+    @property
+    def a(self):
+        return self.__dict__["a"] * 2
+
+    @a.setter
+    def a(self, value):
+        TOLD.append(value)
+
+
+class ReadOnly:
+    a = property(lambda self: 1)
+
+
+class NonData:
+    """A function is no data descriptor: the instance's own attribute hides it."""
+
+    def a(self):
+        return "method"
+
+
+class ToldOfAttributes:
+    def __setattr__(self, name, value):
+        TOLD.append(name)
+        super().__setattr__(name, value)
+
+    def __getattribute__(self, name):
+        TOLD.append(name)
+        return super().__getattribute__(name)
+
+
+class WithSetState:
+    def __setstate__(self, state):
+        TOLD.append(state)
+
+
+class OwnDict:
+    @property
+    def __dict__(self):
+        return TOLD_DICT
+
+
+TOLD_DICT = {}
+
+
+class SlotsOnly:
+    __slots__ = ("a", "b")
+
+
+class SlotsAndDict(SlotsOnly):
+    pass
+
+
+class OfList(list):
+    pass
+
+
+class Failed(Exception):
+    pass
+
+
+class MetaWithAttribute(type):
+    a = property(lambda cls: 1)
+
+
+class OfMeta(metaclass=MetaWithAttribute):
+    pass
+
+
+class Mapping(dict):
+    def __setitem__(self, key, value):
+        TOLD.append(key)
+        super().__setitem__(key, value)
+
+
+class MadeWithMapping:
+    def __new__(cls):
+        instance = super().__new__(cls)
+        instance.__dict__ = Mapping()
+        return instance
+
+
+class MadeByCallWithMapping:
+    def __init__(self):
+        self.__dict__ = Mapping()
+
+
+CLASSES = [Plain, WithProperty, ReadOnly, NonData, ToldOfAttributes, WithSetState, OwnDict, SlotsAndDict, OfList,
+           Failed, OfMeta, MadeWithMapping, MadeByCallWithMapping]  # fmt: skip
+
+
+def told(loads, data):
+    """What comes of it, and what was told on the way."""
+    TOLD.clear()
+    TOLD_DICT.clear()
+    result = outcome(loads, data)
+    return result, [str(item) for item in TOLD], dict(TOLD_DICT)
+
+
+def program(cls, *steps, new=b")\x81"):
+    return b"\x80\x05" + b"\x8c" + bytes([len(__name__)]) + __name__.encode() + b"\x8c" + bytes([len(cls.__name__)]) + (
+        cls.__name__.encode() + b"\x93" + new + b"".join(steps) + b"."
+    )  # fmt: skip
+
+
+STATES = {
+    "two attributes": b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub",
+    "one attribute": b"}\x8c\x01aK\x01sb",
+    "none": b"}(ub",
+    "an attribute twice": b"}(\x8c\x01aK\x01\x8c\x01aK\x02ub",
+    "a name that is no str": b"}(K\x01K\x01\x8c\x01bK\x02ub",
+    "a name that does not hash": b"}(]K\x01ub",
+    "names of the interpreter": b"}(\x8c\x08__dict__}\x8c\x09__class__K\x01\x8c\x0c__setstate__K\x01ub",
+    "a __setstate__ for the next": b"}\x8c\x0c__setstate__\x8c\x08builtins\x8c\x03len\x93sb}\x8c\x01aK\x01sb",
+    "twice": b"}\x8c\x01aK\x01sb}\x8c\x01aK\x02sb",
+    "a memoized dict": b"}\x94(\x8c\x01aK\x01ub",
+    "a dict that is filled in two steps": b"}\x8c\x01aK\x01s(\x8c\x01bK\x02ub",
+    "slots": b"N}\x8c\x01aK\x01s\x86b",
+    "both": b"}\x8c\x01bK\x01s}\x8c\x01aK\x01s\x86b",
+    "a list": b"]b",
+    "None": b"Nb",
+    "an odd number": b"}(\x8c\x01aub",
+    "a lone surrogate": b"}\x8c\x03\xed\xa0\x80K\x01sb",
+    "a mark in between": b"(}\x8c\x01aK\x01sb",
+}
+
+
+@pytest.mark.parametrize("new", [b")\x81", b")R", b")\x81\x94"], ids=["NEWOBJ", "REDUCE", "memoized"])
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_as_pickle_does(cls, state, new):
+    data = program(cls, STATES[state], new=new)
+    assert told(cloudpickle.loads, data) == told(pickle.loads, data)
+
+
+@LOADERS
+def test_names_are_interned(loads):
+    instance = loads(program(Plain, b"}(\x8c\x07a_name_K\x01ub"))
+    [name] = vars(instance)
+    assert name is "a_name_" or name is __import__("sys").intern("a_name_")  # noqa: F632
+
+
+def change(name):
+    """Called by a pickle between two instances."""
+    setattr(Plain, name, property(lambda self: None, lambda self, value: TOLD.append(value)))
+    return name
+
+
+@LOADERS
+def test_a_class_that_changes_between_two_instances(loads):
+    state = b"}(\x8c\x01aK\x01\x8c\x01cK\x02ub"
+    call = b"\x8c" + bytes([len(__name__)]) + __name__.encode() + b"\x8c\x06change\x93\x8c\x01c\x85R0"
+    TOLD.clear()
+    try:
+        second = loads(program(Plain, state, b"0", call, b"\x8c\x01x0h\x00)\x81", state, new=b"\x94)\x81"))
+        # `pickle` goes past the property, into the dict.
+        assert TOLD == []
+        assert vars(second) == {"a": 1, "c": 2}
+    finally:
+        del Plain.c
+
+
+@LOADERS
+def test_attributes_of_many_shapes(loads):
+    instances = []
+    for number in range(50):
+        instance = Plain()
+        for name in "abcdefgh"[number % 3 : number % 5 + 3]:
+            setattr(instance, name, [number])
+        instances.append(instance)
+    loaded = loads(cloudpickle.dumps(instances))
+    assert [vars(copy) for copy in loaded] == [vars(instance) for instance in instances]
+    loaded[0].__dict__["new"] = 1
+    assert loaded[0].new == 1
+    assert "new" not in vars(loaded[1])
+
+
+@LOADERS
+def test_what_a_cycle_refers_to(loads):
+    first, second = Plain(), Plain()
+    first.other, second.other = second, first
+    copy = loads(cloudpickle.dumps(first))
+    assert copy.other.other is copy
