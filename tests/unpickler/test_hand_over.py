@@ -62,6 +62,13 @@ def test_nothing_is_called_twice():
     assert Calls.made == [(1,), (2,), (3,)]
 
 
+def test_nothing_is_called_twice_where_nothing_of_it_is_left():
+    module, name = (b"\x8c" + bytes([len(text)]) + text.encode() for text in (__name__, "Calls"))
+    Calls.made.clear()
+    assert cloudpickle.loads(BEFORE + module + name + b"\x93K\x01\x85R0" + DOUBT + b"K\x05.") == 5
+    assert Calls.made == [(1,)]
+
+
 @pytest.mark.parametrize(
     "program", [b"K\x05\x97.", b"K\x05" + DOUBT + b"\x97.", b"\x97\x98.", b"K\x05" + DOUBT + b"\x98."]
 )
@@ -69,9 +76,59 @@ def test_buffers_that_are_not_given(program):
     assert same(BEFORE + program)[0] == "raised"
 
 
-def test_buffers_that_are_given():
-    data = BEFORE + b"(K\x05" + DOUBT + b"\x97t."
-    assert cloudpickle.loads(data, buffers=[b"buffer"]) == (5, b"buffer")
+BUFFERS = {
+    "none": lambda: None,
+    "empty": lambda: [],
+    "one": lambda: [b"first"],
+    "two": lambda: (b"first", bytearray(b"second")),
+    "not a buffer": lambda: [1],
+    "an iterator": lambda: iter([b"first", b"second"]),
+    "one that fails": lambda: (1 // 0 for _ in range(1)),
+    "no iterable": lambda: 5,
+}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"(\x97t.",
+        b"(\x97\x98t.",
+        b"(\x97\x97t.",
+        b"(\x97" + DOUBT + b"\x97t.",
+        b"(" + DOUBT + b"\x97\x98t.",
+        b"c\n\n.",
+        b"N.",
+        b"\x98.",
+    ],
+)
+@pytest.mark.parametrize("buffers", BUFFERS)
+def test_buffers_that_are_given(buffers, program):
+    def with_buffers(loads):
+        return lambda data: loads(data, buffers=BUFFERS[buffers]())
+
+    data = BEFORE + program
+    assert outcome(with_buffers(cloudpickle.loads), data) == outcome(with_buffers(pickle.loads), data)
+
+
+@pytest.mark.parametrize("program", [b"(\x97\x97t.", b"(\x97" + DOUBT + b"\x97t."])
+def test_the_buffers_themselves_are_in_the_result(program):
+    buffers = [b"first", bytearray(b"second")]
+    loaded = cloudpickle.loads(BEFORE + program, buffers=buffers)
+    assert loaded[0] is buffers[0]
+    assert loaded[1] is buffers[1]
+
+
+def test_buffers_are_iterated_once():
+    class Buffers:
+        asked = 0
+
+        def __iter__(self):
+            self.asked += 1
+            return iter([b"first"])
+
+    buffers = Buffers()
+    assert cloudpickle.loads(BEFORE + DOUBT + b"\x97.", buffers=buffers) == b"first"
+    assert buffers.asked == 1
 
 
 @pytest.mark.parametrize("program", [b"K\x05Q.", b"K\x05Pname\n.", b"K\x05" + DOUBT + b"K\x01Q."])

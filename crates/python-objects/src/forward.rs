@@ -10,6 +10,9 @@ use pyo3::types::PyCFunction;
 
 use crate::raised::Raised;
 
+/// An argument by keyword: its name, a `str`, and its value.
+pub type Keyword<'a, 'py> = (&'a Bound<'py, PyAny>, &'a Bound<'py, PyAny>);
+
 /// A function that hands its arguments on.
 pub trait Forward: 'static {
     /// What is noted before the call.
@@ -22,8 +25,11 @@ pub trait Forward: 'static {
     /// What is called.
     fn target(py: Python<'_>) -> &'static Py<PyAny>;
 
-    /// The result of a call with `argument` and nothing else, where the target is not needed for it.
-    fn directly<'py>(argument: &Bound<'py, PyAny>) -> Option<Result<Bound<'py, PyAny>, Raised>>;
+    /// The result of a call with `argument` and at most one by keyword, where the target is not needed for it.
+    fn directly<'py>(
+        argument: &Bound<'py, PyAny>,
+        keyword: Option<Keyword<'_, 'py>>,
+    ) -> Option<Result<Bound<'py, PyAny>, Raised>>;
 
     /// Runs before the call. Calls no Python code and lets go of no object: it is on the way of every call.
     fn before() -> Self::Before;
@@ -117,10 +123,20 @@ mod calling {
         let py = unsafe { Python::assume_attached() };
         let positional = positional.cast_unsigned();
         forward::<F>(py, |target| {
-            if positional == 1 && names.is_null() {
-                // SAFETY: one argument, which the interpreter keeps alive during the call.
-                let argument = unsafe { Bound::from_borrowed_ptr(py, *arguments) };
-                if let Some(result) = F::directly(&argument) {
+            // SAFETY: a tuple, or null.
+            let keywords = if names.is_null() { 0 } else { unsafe { ffi::PyTuple_GET_SIZE(names) } };
+            if positional == 1 && keywords <= 1 {
+                // SAFETY: one argument, which the interpreter keeps alive during the call, and the value of as many keywords
+                // behind it; as many names in the tuple.
+                let (argument, keyword) = unsafe {
+                    let keyword = (keywords == 1).then(|| {
+                        let name = ffi::PyTuple_GET_ITEM(names, 0);
+                        (Bound::from_borrowed_ptr(py, name), Bound::from_borrowed_ptr(py, *arguments.add(1)))
+                    });
+                    (Bound::from_borrowed_ptr(py, *arguments), keyword)
+                };
+                let keyword = keyword.as_ref().map(|(name, value)| (name, value));
+                if let Some(result) = F::directly(&argument, keyword) {
                     return result.map_or(std::ptr::null_mut(), Bound::into_ptr);
                 }
             }

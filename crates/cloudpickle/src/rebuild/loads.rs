@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use python_objects::forward::{self, Forward};
+use python_objects::forward::{self, Forward, Keyword};
 use python_objects::raised::Raised;
 
 use super::in_progress;
@@ -34,9 +34,11 @@ macro_rules! loader {
             }
 
             #[inline]
-            fn directly<'py>(argument: &Bound<'py, PyAny>) -> Option<Result<Bound<'py, PyAny>, Raised>> {
-                let directly: fn(&Bound<'py, PyAny>) -> _ = $directly;
-                directly(argument)
+            fn directly<'py>(
+                argument: &Bound<'py, PyAny>,
+                keyword: Option<Keyword<'_, 'py>>,
+            ) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+                $directly(argument, keyword)
             }
 
             fn before() -> usize {
@@ -52,7 +54,7 @@ macro_rules! loader {
 
 loader! {
     /// `pickle.loads`.
-    Loads = |pickle| unpickler::loads(pickle.cast_exact().ok()?), pickle_loads,
+    Loads = directly, pickle_loads,
     c"loads",
     c"loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
@@ -66,12 +68,27 @@ Raises:
 
 loader! {
     /// `pickle.load`.
-    Load = |_| None, pickle_load,
+    Load = |_, _| None, pickle_load,
     c"load",
     c"load(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
 
 The object that the next pickle in a file holds: `pickle.load`. The exceptions are those of `loads`."
+}
+
+/// `loads` of a pickle and, at most, its buffers.
+#[inline]
+fn directly<'py>(
+    pickle: &Bound<'py, PyAny>,
+    keyword: Option<Keyword<'_, 'py>>,
+) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+    let buffers = match keyword {
+        // A name in source is interned; another one is for `pickle`.
+        Some((name, buffers)) if name.is(intern!(pickle.py(), "buffers")) => Some(buffers),
+        Some(_) => return None,
+        None => None,
+    };
+    unpickler::loads(pickle.cast_exact().ok()?, buffers)
 }
 
 #[cold]

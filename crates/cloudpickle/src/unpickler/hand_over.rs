@@ -7,15 +7,18 @@ use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use python_objects::building::call;
 use python_objects::raised::Raised;
 
 use super::machine::Machine;
+use super::unpickling_error;
 use crate::runtime::Runtime;
 
 /// What `pickle.loads` takes for its buffers: the objects of the machine.
 #[pyclass(module = "cloudpickle._native", name = "_HandedOver")]
 struct HandedOver {
     objects: std::vec::IntoIter<Py<PyAny>>,
+    buffers: Option<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -24,13 +27,16 @@ impl HandedOver {
         itself
     }
 
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        // The pickle itself asks for a buffer, and `loads` was given none: as if there was no iterator.
-        self.objects.next().ok_or_else(|| {
-            let error = Runtime::get(py).unpickling_error.bind(py);
-            let text = "pickle stream refers to out-of-band data but no *buffers* argument was given";
-            error.call1((text,)).map_or_else(|error| error, PyErr::from_value)
-        })
+    fn __next__<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(object) = self.objects.next() {
+            return Ok(Some(object.into_bound(py)));
+        }
+        // From here on, the pickle itself asks for buffers.
+        if let Some(buffers) = &self.buffers {
+            return call::next(buffers.bind(py)).map_err(|raised| raised.take(py));
+        }
+        let text = "pickle stream refers to out-of-band data but no *buffers* argument was given";
+        Err(unpickling_error(py, text))
     }
 }
 
@@ -63,7 +69,8 @@ impl<'py> Machine<'_, 'py> {
         pickle.extend(self.rest());
         let objects: Vec<_> = self.memo.drain(..).chain(self.stack.drain(..)).map(Bound::unbind).collect();
         let keywords = PyDict::new(py);
-        keywords.set_item(intern!(py, "buffers"), Bound::new(py, HandedOver { objects: objects.into_iter() })?)?;
+        let buffers = HandedOver { objects: objects.into_iter(), buffers: self.buffers.take().map(Bound::unbind) };
+        keywords.set_item(intern!(py, "buffers"), Bound::new(py, buffers)?)?;
         loads.bind(py).call((PyBytes::new(py, &pickle),), Some(&keywords))
     }
 }

@@ -5,11 +5,12 @@ use std::cmp::Ordering;
 use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyTuple};
-use python_objects::building::{container, literal};
+use python_objects::building::{call, container, literal};
 use python_objects::int;
 use python_objects::raised::Raised;
 
 use super::machine::Machine;
+use super::refused;
 
 /// Why an opcode was not carried out.
 pub(super) enum Stop {
@@ -111,6 +112,14 @@ impl<'py> Machine<'_, 'py> {
                 self.push_new(literal::bytearray_of(py, bytes))?;
             }
 
+            Opcode::NextBuffer => self.load_next_buffer()?,
+            Opcode::ReadonlyBuffer => {
+                let height = self.below(1)?;
+                if let Some(view) = call::read_only(&self.stack[height])? {
+                    self.stack[height] = view;
+                }
+            }
+
             Opcode::Mark => self.mark(),
             Opcode::EmptyTuple => self.push(PyTuple::empty(py).into_any()),
             Opcode::Tuple1 => self.load_last_as_tuple(1)?,
@@ -192,7 +201,7 @@ impl<'py> Machine<'_, 'py> {
             Opcode::NewObj => self.load_newobj()?,
             Opcode::Reduce => self.load_reduce()?,
             Opcode::Build => self.load_build()?,
-            // Older protocols, persistent ids, buffers, and what is seldom written.
+            // Older protocols, persistent ids, and what is seldom written.
             _ => return Err(Stop::Doubt),
         }
         Ok(())
@@ -243,6 +252,12 @@ impl<'py> Machine<'_, 'py> {
     fn load_bytes(&mut self, len: usize) -> Result<(), Stop> {
         let bytes = self.bytes(len)?;
         self.push_new(literal::bytes_of(self.py, bytes))
+    }
+
+    fn load_next_buffer(&mut self) -> Result<(), Stop> {
+        let buffer = call::next(self.buffers.as_ref().ok_or(Stop::Doubt)?)?;
+        self.push(buffer.ok_or_else(|| refused(self.py, "not enough out-of-band buffers"))?);
+        Ok(())
     }
 
     fn load_put(&mut self, index: usize) -> Result<(), Stop> {

@@ -9,7 +9,7 @@ use python_objects::{dict, identity, reference_count, text};
 
 use super::load::Stop;
 use super::machine::Machine;
-use crate::runtime::Runtime;
+use super::refused;
 
 /// Which objects on the stack come from NEWOBJ and were not given a state: where they stand, and which they are.
 #[derive(Default)]
@@ -96,13 +96,6 @@ impl Machine<'_, '_> {
         self.stack.truncate(height + 1);
         Ok(())
     }
-}
-
-/// In the words of `pickle`. It is not asked for them, for what was looked up would be looked up again.
-#[cold]
-fn refused(py: Python<'_>, text: &'static str) -> Raised {
-    let error = Runtime::get(py).unpickling_error.bind(py).call1((text,));
-    Raised::new(py, error.map_or_else(|error| error, PyErr::from_value))
 }
 
 /// Of one moment: what is set may be anything, and change the dict.

@@ -1,5 +1,6 @@
 //! What the opcodes work on: the pickle, the stack with its marks, and the memo.
 
+use pickle_format::Opcode;
 use pyo3::prelude::*;
 
 use super::load::Stop;
@@ -12,6 +13,8 @@ use python_objects::building::attributes::Attributes;
 /// stands.
 pub(super) struct Machine<'a, 'py> {
     pub(super) py: Python<'py>,
+    /// The iterator of the buffers that are not in the pickle.
+    pub(super) buffers: Option<Bound<'py, PyAny>>,
     data: &'a [u8],
     position: usize,
     /// Where the opcode stands that is being carried out.
@@ -27,9 +30,13 @@ pub(super) struct Machine<'a, 'py> {
 }
 
 impl<'a, 'py> Machine<'a, 'py> {
-    pub(super) fn new(py: Python<'py>, data: &'a [u8]) -> Self {
+    const LENGTH_OF_PROTO: usize = 2;
+
+    /// `buffers` is what the buffers come from that are not in the pickle, if `loads` was given any.
+    pub(super) fn new(py: Python<'py>, data: &'a [u8], buffers: Option<Bound<'py, PyAny>>) -> Self {
         Self {
             py,
+            buffers,
             data,
             position: 0,
             opcode_at: 0,
@@ -42,9 +49,14 @@ impl<'a, 'py> Machine<'a, 'py> {
         }
     }
 
-    /// Whether nothing was done yet that anybody could have seen.
+    /// Whether nothing was done yet that anybody could have seen: no opcode was carried out but PROTO and FRAME.
     pub(super) fn is_untouched(&self) -> bool {
-        self.stack.is_empty() && self.memo.is_empty() && self.marks.is_empty()
+        let after_frame = Self::LENGTH_OF_PROTO + 1 + size_of::<u64>();
+        self.buffers.is_none()
+            && match self.opcode_at {
+                0 | Self::LENGTH_OF_PROTO => true,
+                at => at == after_frame && self.data[Self::LENGTH_OF_PROTO] == Opcode::Frame.byte(),
+            }
     }
 
     /// The pickle from the opcode on that is being carried out.

@@ -17,23 +17,31 @@ mod machine;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use python_objects::building;
+use python_objects::building::{self, call};
 use python_objects::raised::Raised;
 
 use self::load::Stop;
 use self::machine::Machine;
+use crate::runtime::Runtime;
 
-/// The object in `pickle`, if it is of a protocol that is read here: 4 or 5.
+/// The object in `pickle`, if it is of a protocol that is read here: 4 or 5. `buffers` is the argument of `loads`.
 ///
 /// # Errors
 /// Those of `pickle.loads`.
-pub(crate) fn loads<'py>(pickle: &Bound<'py, PyBytes>) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+pub(crate) fn loads<'py>(
+    pickle: &Bound<'py, PyBytes>,
+    buffers: Option<&Bound<'py, PyAny>>,
+) -> Option<Result<Bound<'py, PyAny>, Raised>> {
     let data = pickle.as_bytes();
     // PROTO and its argument.
     if !building::PAYS || !matches!(data, [0x80, 4 | 5, ..]) {
         return None;
     }
-    let mut machine = Machine::new(pickle.py(), data);
+    let buffers = match buffers.filter(|buffers| !buffers.is_none()).map(call::iterator).transpose() {
+        Ok(buffers) => buffers,
+        Err(raised) => return Some(Err(raised)),
+    };
+    let mut machine = Machine::new(pickle.py(), data, buffers);
     Some(match machine.load() {
         Ok(object) => Ok(object),
         Err(Stop::Raised(raised)) => Err(raised),
@@ -41,4 +49,15 @@ pub(crate) fn loads<'py>(pickle: &Bound<'py, PyBytes>) -> Option<Result<Bound<'p
         Err(Stop::Doubt) if machine.is_untouched() => return None,
         Err(Stop::Doubt) => machine.hand_over(),
     })
+}
+
+/// An `UnpicklingError` in the words of `pickle`, where it cannot be asked for them: what was done would be done again.
+#[cold]
+fn refused(py: Python<'_>, text: &'static str) -> Raised {
+    Raised::new(py, unpickling_error(py, text))
+}
+
+fn unpickling_error(py: Python<'_>, text: &'static str) -> PyErr {
+    let error = Runtime::get(py).unpickling_error.bind(py).call1((text,));
+    error.map_or_else(|error| error, PyErr::from_value)
 }

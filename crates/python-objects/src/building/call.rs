@@ -1,8 +1,9 @@
 //! What runs code of a class or a function.
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyMemoryView, PyTuple, PyType};
 
 use super::{done, owned};
 use crate::compat::attribute;
@@ -74,6 +75,45 @@ pub fn attribute<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> Resu
 pub fn attribute_or_error<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
     // SAFETY: two live objects; the result is a new reference, or null with an exception.
     unsafe { owned(obj.py(), ffi::PyObject_GetAttr(obj.as_ptr(), name.as_ptr())) }
+}
+
+/// `iter(obj)`.
+///
+/// # Errors
+/// What it raises.
+pub fn iterator<'py>(obj: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: a live object; the result is a new reference, or null with an exception.
+    unsafe { owned(obj.py(), ffi::PyObject_GetIter(obj.as_ptr())) }
+}
+
+/// The next object of what [`iterator`] returned, or `None` after the last.
+///
+/// # Errors
+/// What it raises.
+pub fn next<'py>(iterator: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+    let py = iterator.py();
+    // SAFETY: a live iterator, for `iter` returns nothing else; the result is a new reference, or null with an exception or
+    // at the end.
+    match unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyIter_Next(iterator.as_ptr())) } {
+        None if PyErr::occurred(py) => Err(Raised::by_c()),
+        next => Ok(next),
+    }
+}
+
+/// A view of a buffer that nobody can write through, or `None` if `buffer` is such already.
+///
+/// # Errors
+/// `TypeError` if it is no buffer.
+pub fn read_only<'py>(buffer: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>, Raised> {
+    let py = buffer.py();
+    let view = || {
+        let view = PyMemoryView::from(buffer)?;
+        if view.getattr(intern!(py, "readonly"))?.is_truthy()? {
+            return Ok(None);
+        }
+        view.call_method0(intern!(py, "toreadonly")).map(Some)
+    };
+    view().map_err(|error| Raised::new(py, error))
 }
 
 /// `obj[key] = value`.
