@@ -139,3 +139,13 @@ def test_arguments_are_those_of_pickle():
         cloudpickle.loads(data, 1)
     with pytest.raises(TypeError):
         cloudpickle.loads("text")
+
+
+@pytest.mark.parametrize("size", [(4 << 20) - 1, 4 << 20, 9_000_001])
+@pytest.mark.parametrize("make", [bytes, bytearray])
+def test_large_contents(make, size):
+    value = make(range(251)) * (size // 251 + 1)
+    value = value[:size]
+    loaded = cloudpickle.loads(pickle.dumps([value, 1], 5))
+    assert type(loaded[0]) is make
+    assert loaded == [value, 1]

@@ -8,6 +8,7 @@
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
 //! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
+//! - [`large_pages`]: memory for large contents.
 //! - [`lending`]: a value that one changes, and lends for others to read.
 //! - [`forward`]: functions that hand their arguments on as they came.
 //! - [`building`]: what an unpickler makes objects with.
@@ -33,6 +34,7 @@ pub mod instance;
 pub mod int;
 pub mod interpreter;
 pub mod kind;
+pub mod large_pages;
 pub mod lending;
 pub mod list;
 pub mod ndarray;

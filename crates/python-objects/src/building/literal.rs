@@ -1,9 +1,12 @@
 //! Strings and bytes, of what a pickle has of them.
 
+use std::ffi::c_char;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::owned;
+use crate::large_pages;
 use crate::raised::Raised;
 
 /// The `str` that `utf8` is the UTF-8 of, where lone surrogates pass as three bytes each.
@@ -31,6 +34,10 @@ fn decoded<'py>(py: Python<'py>, utf8: &[u8]) -> Result<Bound<'py, PyAny>, Raise
 /// `MemoryError`.
 #[inline]
 pub fn bytes_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    if large_pages::pay(bytes.len()) {
+        // SAFETY: the new object has room for so many bytes, which are written before anybody else has a reference to it.
+        return unsafe { filled(py, bytes, ffi::PyBytes_FromStringAndSize, ffi::PyBytes_AsString) };
+    }
     // SAFETY: as many bytes as said; the result is a new reference, or null with an exception.
     unsafe { owned(py, ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())) }
 }
@@ -40,8 +47,34 @@ pub fn bytes_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>,
 /// # Errors
 /// `MemoryError`.
 pub fn bytearray_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>, Raised> {
+    if large_pages::pay(bytes.len()) {
+        // SAFETY: as above.
+        return unsafe { filled(py, bytes, ffi::PyByteArray_FromStringAndSize, ffi::PyByteArray_AsString) };
+    }
     // SAFETY: as above.
     unsafe { owned(py, ffi::PyByteArray_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())) }
+}
+
+/// What `make` makes of a length, with `bytes` in it. Half of the time that a large copy takes goes into its pages.
+///
+/// # Safety
+/// `make` gives, for no contents and a length, a new reference to an object with room for as many bytes where `room` says, or
+/// null with an exception.
+#[cold]
+unsafe fn filled<'py>(
+    py: Python<'py>,
+    bytes: &[u8],
+    make: unsafe extern "C" fn(*const c_char, ffi::Py_ssize_t) -> *mut ffi::PyObject,
+    room: unsafe extern "C" fn(*mut ffi::PyObject) -> *mut c_char,
+) -> Result<Bound<'py, PyAny>, Raised> {
+    // SAFETY: as the caller says; the room is that of an object made just now, which the source cannot be in.
+    unsafe {
+        let object = owned(py, make(std::ptr::null(), bytes.len().cast_signed()))?;
+        let room = room(object.as_ptr()).cast::<u8>();
+        large_pages::advise(room, bytes.len());
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len());
+        Ok(object)
+    }
 }
 
 /// The `str` of more than one character, all ASCII.

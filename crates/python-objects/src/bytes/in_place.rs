@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 
 use super::OutOfMemory;
 use crate::buffer;
+use crate::large_pages;
 use crate::ndarray::PlainArray;
 
 /// What is written stands beside the object at first: most pickles are short, and a copy costs less than making an object
@@ -257,7 +258,7 @@ impl<'py> BytesBuilder<'py> {
             self.start = ffi::PyBytes_AsString(self.object).cast();
         }
         self.capacity = capacity.cast_unsigned();
-        advise_large_pages(self.start, self.capacity);
+        large_pages::advise(self.start, self.capacity);
         true
     }
 }
@@ -328,21 +329,3 @@ impl Drop for BytesBuilder<'_> {
         let _ = AT_HAND.try_with(|at_hand| at_hand.set(Some(std::mem::take(&mut self.beside))));
     }
 }
-
-/// Asks for large pages. A fault for each page of 4 KiB takes longer than writing it.
-#[cfg(target_os = "linux")]
-fn advise_large_pages(start: *mut u8, len: usize) {
-    /// From this size on it pays.
-    const LARGE: usize = 4 << 20;
-    const PAGE: usize = 4096;
-
-    if len >= LARGE {
-        let before = start.addr() % PAGE;
-        // SAFETY: advice about memory that is ours from `start` on, and that the allocator has in the page before it; it
-        // changes no contents. A refusal changes nothing.
-        unsafe { libc::madvise(start.sub(before).cast(), len, libc::MADV_HUGEPAGE) };
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn advise_large_pages(_start: *mut u8, _len: usize) {}
