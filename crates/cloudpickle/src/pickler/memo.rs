@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use python_objects::identity::{self, IS_ADDRESS};
+use python_objects::large_pages;
 
 /// Object identity to memo index: a hash table on addresses, and the objects themselves.
 ///
@@ -19,11 +20,26 @@ pub(crate) struct Memo {
     objects: Vec<Py<PyAny>>,
 }
 
+/// Twelve bytes, because a memo is as large as what is pickled: with the list of objects, that is what C pickle's takes.
 #[derive(Clone, Copy)]
+#[repr(C, packed(4))]
 struct Entry {
     /// The object's address; 0 marks a free entry.
     address: usize,
-    index: usize,
+    /// Its index. Of objects beyond that number, the encoder refuses to write references: the format has no room either.
+    index: u32,
+}
+
+impl Entry {
+    #[inline]
+    fn new(address: usize, index: usize) -> Self {
+        Self { address, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        self.index as usize
+    }
 }
 
 const FREE: Entry = Entry { address: 0, index: 0 };
@@ -84,7 +100,7 @@ impl Memo {
         let mask = self.table.len().wrapping_sub(1);
         let entry = self.table.get(first_probe(address, self.bits) & mask)?;
         if entry.address == address {
-            return Some(entry.index);
+            return Some(entry.index());
         }
         if entry.address == 0 { None } else { self.get_after_collision(address) }
     }
@@ -92,7 +108,7 @@ impl Memo {
     #[inline(never)]
     fn get_after_collision(&self, address: usize) -> Option<usize> {
         let entry = self.table[self.find_after_collision(address)];
-        (entry.address != 0).then_some(entry.index)
+        (entry.address != 0).then_some(entry.index())
     }
 
     /// Adds `obj`, which the memo does not have, and returns its index.
@@ -112,11 +128,11 @@ impl Memo {
         let address = identity::of(obj);
         let index = self.objects.len();
         let at = self.find(address);
-        let entry = &mut self.table[at];
+        let entry = self.table[at];
         if entry.address != 0 {
-            return (entry.index, false);
+            return (entry.index(), false);
         }
-        *entry = Entry { address, index };
+        self.table[at] = Entry::new(address, index);
         self.objects.push(obj.clone().unbind());
         (index, true)
     }
@@ -127,7 +143,7 @@ impl Memo {
         }
         let address = identity::of(obj);
         let at = self.find(address);
-        self.table[at] = Entry { address, index };
+        self.table[at] = Entry::new(address, index);
         self.objects.push(obj.clone().unbind());
     }
 
@@ -164,10 +180,15 @@ impl Memo {
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
-        self.objects.reserve(if self.table.is_empty() { SMALLEST_TABLE / 2 } else { 0 });
-        let entries = std::mem::replace(&mut self.table, vec![FREE; len]);
+        let mut table = Vec::new();
+        large_pages::reserve(&mut table, len);
+        table.resize(len, FREE);
+        let entries = std::mem::replace(&mut self.table, table);
         self.bits = len.trailing_zeros();
         self.room = len / 3 * 2;
+        let most = if entries.is_empty() { SMALLEST_TABLE / 2 } else { self.room };
+        let additional = most - self.objects.len();
+        large_pages::reserve(&mut self.objects, additional);
         for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
@@ -213,7 +234,7 @@ impl Memo {
         let dict = PyDict::new(py);
         for object in &self.objects {
             let address = identity::of(object.bind(py));
-            dict.set_item(address, (self.table[self.find(address)].index, object))?;
+            dict.set_item(address, (self.table[self.find(address)].index(), object))?;
         }
         Ok(dict)
     }

@@ -258,7 +258,8 @@ impl<'py> BytesBuilder<'py> {
             self.start = ffi::PyBytes_AsString(self.object).cast();
         }
         self.capacity = capacity.cast_unsigned();
-        large_pages::advise(self.start, self.capacity);
+        // With the zero behind it.
+        large_pages::advise(self.start, self.capacity + 1);
         true
     }
 }
