@@ -26,7 +26,7 @@ pub(crate) struct Memo {
 struct Entry {
     /// The object's address; 0 marks a free entry.
     address: usize,
-    /// Its index. Of objects beyond that number, the encoder refuses to write references: the format has no room either.
+    /// Its index, or the greatest number.
     index: u32,
 }
 
@@ -36,9 +36,11 @@ impl Entry {
         Self { address, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
+    /// Its index. The binary format refers to fewer objects than four bytes can count: to one with the greatest index, the
+    /// encoder refuses to.
     #[inline]
     fn index(self) -> usize {
-        self.index as usize
+        if self.index == u32::MAX { usize::MAX } else { self.index as usize }
     }
 }
 
@@ -242,7 +244,7 @@ impl Memo {
     /// The memo that [`Memo::to_dict`] shows as `dict`.
     ///
     /// # Errors
-    /// `TypeError`, in the words of `_pickle`, if a value is not a pair.
+    /// `TypeError`, in the words of `_pickle`, if a value is not a pair. `OverflowError` for an index of more than four bytes.
     pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
         let mut memo = Self::new();
         for value in dict.values() {
@@ -250,7 +252,7 @@ impl Memo {
             let Some(pair) = pair else {
                 return Err(pyo3::exceptions::PyTypeError::new_err("'memo' values must be 2-item tuples"));
             };
-            let index = pair.get_item(0)?.extract()?;
+            let index = pair.get_item(0)?.extract::<u32>()? as usize;
             let object = pair.get_item(1)?;
             if memo.get(&object).is_none() {
                 memo.insert(&object, index);

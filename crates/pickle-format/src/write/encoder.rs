@@ -486,10 +486,6 @@ impl<B: Buffer> Encoder<B> {
         if self.refer(index) {
             return Ok(());
         }
-        // What the index is of objects that have none.
-        if index == u32::MAX as usize {
-            return Err(memo_too_large(Opcode::LongBinGet, index));
-        }
         self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
     }
 
