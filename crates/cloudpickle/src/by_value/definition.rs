@@ -27,7 +27,7 @@ use python_objects::{identity, instance, int};
 use super::class_tracker::{Ids, tracker, wanted};
 use super::known_code::{Fingerprint, KnownCode};
 use super::lookup;
-use crate::address::{AddressHasher, ByAddress};
+use crate::address::{AddressHasher, FewByAddress};
 use crate::rebuild::cell::contents;
 use crate::reduce::deferred::is_type_var;
 use crate::runtime::Runtime;
@@ -124,23 +124,20 @@ impl Digest {
 
 /// The way through what one attribute holds.
 struct Walk<'py, 'a> {
-    /// Address to the number of the visit, for what may contain itself.
-    visited: ByAddress<u64>,
-    /// Keeps alive what was made on the way, whose addresses are in `visited`.
-    kept: Vec<Bound<'py, PyAny>>,
+    /// What was visited of what may contain itself. It is kept alive, for some of it was made on the way.
+    visited: FewByAddress<Bound<'py, PyAny>>,
     left: usize,
     /// The numbers of the classes that were met, which are kept alive here.
-    classes: ByAddress<(Bound<'py, PyType>, u64)>,
+    classes: FewByAddress<(Bound<'py, PyType>, u64)>,
     identities: &'a mut Vec<usize>,
 }
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
         Self {
-            visited: ByAddress::default(),
-            kept: Vec::new(),
+            visited: FewByAddress::default(),
             left: OBJECTS,
-            classes: ByAddress::default(),
+            classes: FewByAddress::default(),
             identities,
         }
     }
@@ -148,7 +145,6 @@ impl<'py, 'a> Walk<'py, 'a> {
     /// Goes on to another attribute.
     fn begin_anew(&mut self) {
         self.visited.clear();
-        self.kept.clear();
         self.left = OBJECTS;
     }
 
@@ -187,13 +183,11 @@ impl<'py, 'a> Walk<'py, 'a> {
 
     /// The number of an earlier visit; if this is the first one, it is remembered.
     fn revisited(&mut self, value: &Bound<'py, PyAny>) -> Option<u64> {
-        let count = self.visited.len() as u64;
         let address = identity::of(value);
-        if let Some(earlier) = self.visited.get(&address) {
-            return Some(Digest::of("visited").word(*earlier).0);
+        if let Some(earlier) = self.visited.number(address) {
+            return Some(Digest::of("visited").word(earlier as u64).0);
         }
-        self.visited.insert(address, count);
-        self.kept.push(value.clone());
+        self.visited.insert(address, value.clone());
         None
     }
 
@@ -310,9 +304,13 @@ impl<'py, 'a> Walk<'py, 'a> {
     }
 
     fn class_number(&mut self, class: &Bound<'py, PyType>) -> u64 {
-        let (_, number) =
-            self.classes.entry(identity::of(class)).or_insert_with(|| (class.clone(), class_number(class)));
-        *number
+        let address = identity::of(class);
+        if let Some((_, number)) = self.classes.get(address) {
+            return *number;
+        }
+        let number = class_number(class);
+        self.classes.insert(address, (class.clone(), number));
+        number
     }
 
     fn identity(&mut self, value: &Bound<'py, PyAny>) -> u64 {

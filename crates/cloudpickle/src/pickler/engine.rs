@@ -34,7 +34,7 @@ use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, descriptor, function, has_harmless_reducer, module, names};
+use crate::reduce::{by_base, class, deferred, descriptor, function, has_harmless_reducer, module, names};
 use crate::runtime::Runtime;
 
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
@@ -94,6 +94,10 @@ pub(super) struct Engine<'py, 's> {
     pub(super) strategies: Strategies<'py>,
     /// Whether the buffer is handed to the file though there are no frames.
     streams_without_frames: bool,
+    /// How often Python code may have run when reducers for types of modules that were imported meanwhile were added.
+    added_deferred: Option<CallsOfPython>,
+    /// Whether names are written as the copies that an earlier dump made.
+    pub(super) shares_copies: bool,
 }
 
 /// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
@@ -151,6 +155,8 @@ impl<'py, 's> Engine<'py, 's> {
             optimism: Optimism::none(),
             strategies: Strategies::new(true),
             streams_without_frames,
+            added_deferred: None,
+            shares_copies: false,
         }
     }
 
@@ -181,7 +187,7 @@ impl<'py, 's> Engine<'py, 's> {
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
-        let _names = names::OfThisDump::begin();
+        let _names = names::OfThisDump::begin(self.shares_copies);
         let saved = panic::catch_unwind(AssertUnwindSafe(|| self.save_whole(obj))).unwrap_or_else(|panic| {
             if panic.is::<OutOfMemory>() { Err(PyMemoryError::new_err(())) } else { panic::resume_unwind(panic) }
         });
@@ -547,7 +553,7 @@ impl<'py, 's> Engine<'py, 's> {
         if obj.is_exact_instance_of::<PyFunction>() {
             return self.save_global(obj, None);
         }
-        let value = if let Some(reducer) = self.hooks.reducer_for(&ty)? {
+        let value = if let Some(reducer) = self.reducer_for(&ty)? {
             reducer.call1((obj,))?
         } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
@@ -581,6 +587,17 @@ impl<'py, 's> Engine<'py, 's> {
             return Err(self.runtime.pickling_error(py, message));
         };
         self.save_reduce_value(&value, obj)
+    }
+
+    /// The reducer registered for `ty`, if any.
+    #[inline]
+    pub(super) fn reducer_for(&mut self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // Only Python code imports modules.
+        if self.added_deferred != Some(self.calls) {
+            deferred::add_types_of_imported(self.py)?;
+            self.added_deferred = Some(self.calls);
+        }
+        self.hooks.reducer_for(ty)
     }
 
     /// What a reducer of Python code returned: the name of a global, or a reduce tuple.

@@ -106,6 +106,7 @@ fn to_bytes<'py>(
             Pass::Optimistic | Pass::Careful => {}
             Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
         }
+        engine.shares_copies = pass != Pass::WithoutShortcuts && settings.ids == Ids::Random;
         let result = engine.dump(obj);
         let (written, referenced) = engine.encoder.into_parts();
         (result.and_then(|()| written.finish(py)), engine.optimism.must_start_over(), referenced)
