@@ -134,12 +134,7 @@ struct Walk<'py, 'a> {
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
-        Self {
-            visited: FewByAddress::default(),
-            left: OBJECTS,
-            classes: FewByAddress::default(),
-            identities,
-        }
+        Self { visited: FewByAddress::default(), left: OBJECTS, classes: FewByAddress::default(), identities }
     }
 
     /// Goes on to another attribute.

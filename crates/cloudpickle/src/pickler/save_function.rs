@@ -419,6 +419,15 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? && reduce::nobody_reduces(&obj.get_type())? {
                 return self.save_class(obj);
             }
+        } else if ty == runtime.property_type.as_ptr().cast()
+            || ty == runtime.classmethod_type.as_ptr().cast()
+            || ty == runtime.staticmethod_type.as_ptr().cast()
+        {
+            if self.writes_natively()?
+                && let Some(parts) = reduce::untouched_descriptor(obj)?
+            {
+                return self.save_descriptor(obj, parts).map(Some);
+            }
         } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {
             return match Wire::get(self.py).find(obj) {
                 Some((function, name, text)) => {
@@ -432,9 +441,6 @@ impl<'py> Engine<'py, '_> {
 
     /// Begins to write an object whose reducer is this package's and harmless, if it need not be called through Python.
     pub(super) fn save_harmless(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
-        if let Some(reduction) = reduce::own_reduction(obj)? {
-            return self.save_reduction(reduction, obj).map(Some);
-        }
         match reduce::sentinel::found_under(obj)? {
             Some(name) => self.save_found_global(obj, &name),
             None => Ok(None),

@@ -35,7 +35,6 @@ use pyo3::types::{PyCFunction, PyDict, PyList, PyTuple, PyType};
 use crate::runtime::{self, Runtime};
 pub(crate) use names::interned;
 use names::{copy_of, interned_names};
-use reduction::Reduction;
 
 /// Declares which types go to which reducer: one line each, `[fields of Runtime] => family::function;`. A function that
 /// no type goes to has `[]`: it is added under its name only.
@@ -96,19 +95,38 @@ pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// The reduction of a property or a method of a class, of which it is known that its reducer is the one below.
-pub(crate) fn own_reduction<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Reduction<'py>>> {
+/// What a property, or a method of a class that is no plain function, is made from: a call of its type.
+pub(crate) enum Descriptor<'py> {
+    Property([Bound<'py, PyAny>; 4]),
+    Method(Bound<'py, PyAny>),
+}
+
+/// The places in [`harmless_types`] of the types of [`Descriptor`]s.
+const CLASSMETHOD: usize = 3;
+const STATICMETHOD: usize = 4;
+const PROPERTY: usize = 5;
+
+/// What `obj` is made from, if it is such an object and its reducer is the one below.
+pub(crate) fn untouched_descriptor<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Descriptor<'py>>> {
     let py = obj.py();
     let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
     let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
-    let args = if is(&runtime.property_type) {
-        descriptor::parts(obj)?
-    } else if is(&runtime.classmethod_type) || is(&runtime.staticmethod_type) {
-        method::parts(obj)?
+    let position = if is(&runtime.property_type) {
+        PROPERTY
+    } else if is(&runtime.classmethod_type) {
+        CLASSMETHOD
+    } else if is(&runtime.staticmethod_type) {
+        STATICMETHOD
     } else {
         return Ok(None);
     };
-    Ok(Some(Reduction::call(obj.get_type().into_any(), args)))
+    if !is_untouched(py, position)? {
+        return Ok(None);
+    }
+    if position == PROPERTY {
+        return descriptor::parts(obj).map(|parts| Some(Descriptor::Property(parts)));
+    }
+    method::function_of(obj).map(|function| Some(Descriptor::Method(function)))
 }
 
 /// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.
