@@ -82,7 +82,7 @@ pub(crate) fn importable<'py>(
     let py = obj.py();
     let name = match name {
         Some(name) => Some(name.clone()),
-        None => match attribute(obj, intern!(py, "__qualname__"))? {
+        None => match qualname_of(obj)? {
             Some(qualname) => Some(qualname),
             None => attribute(obj, intern!(py, "__name__"))?,
         },
@@ -162,6 +162,10 @@ const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"
 /// change meanwhile; what a lookup raises is no one's concern here.
 fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = obj.py();
+    let of_class = obj.cast::<PyType>().ok().and_then(class::module).filter(|module_name| !module_name.is_none());
+    if of_class.is_some() {
+        return Ok(of_class);
+    }
     if let Some(module_name) = attribute(obj, intern!(py, "__module__"))? {
         return Ok(Some(module_name));
     }
@@ -328,6 +332,14 @@ pub(crate) fn of_class<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyStri
         class::attribute(class, name)
     } else {
         class.getattr(name)
+    }
+}
+
+/// `__qualname__`, where there is one.
+fn qualname_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match object.cast::<PyType>().ok().and_then(class::names) {
+        Some(names) => Ok(Some(names.qualname.into_any())),
+        None => attribute(object, intern!(object.py(), "__qualname__")),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Properties and the methods of classes that are no plain functions, written as their reductions would be: calls of their
-//! types.
+//! Properties, the methods of classes that are no plain functions, and read-only views, written as their reductions would
+//! be: calls of their types.
 
 use pickle_format::Opcode;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use super::save_reduce::Part;
 use super::trail::full_type_name;
 use crate::reduce::Descriptor;
 
-/// `property(fget, fset, fdel, doc)`, `classmethod(function)`, `staticmethod(function)`.
+/// `property(fget, fset, fdel, doc)`, `classmethod(function)`, `staticmethod(function)`, `mappingproxy(dict)`.
 pub(super) struct DescriptorFrame<'py> {
     pub(super) obj: Bound<'py, PyAny>,
     parts: Descriptor<'py>,
@@ -26,7 +26,7 @@ impl<'py> Suspendable<'py> for DescriptorFrame<'py> {
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         let arguments = match &self.parts {
             Descriptor::Property(arguments) => arguments.as_slice(),
-            Descriptor::Method(function) => std::slice::from_ref(function),
+            Descriptor::Of(argument) => std::slice::from_ref(argument),
         };
         let is_short = arguments.len() == 1;
         if self.next.is_none() {
@@ -70,7 +70,7 @@ impl<'py> DescriptorFrame<'py> {
 }
 
 impl<'py> Engine<'py, '_> {
-    /// Begins to write a property or a method of a class.
+    /// Begins to write a property, a method of a class, or a read-only view.
     pub(super) fn save_descriptor(&mut self, obj: &Bound<'py, PyAny>, parts: Descriptor<'py>) -> PyResult<Saved> {
         self.careful();
         let level = self.endless.enter(obj)?;

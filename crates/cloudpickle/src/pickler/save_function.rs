@@ -7,9 +7,9 @@ use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
-use python_objects::cell;
 use python_objects::function::{HAS_PARTS_AT_HAND, closure_where_all_else_is_of};
 use python_objects::text;
+use python_objects::{cell, class};
 
 use super::endless::Level;
 use super::engine::{CallsOfPython, Engine, Settings};
@@ -419,14 +419,14 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? && reduce::nobody_reduces(&obj.get_type())? {
                 return self.save_class(obj);
             }
-        } else if ty == runtime.property_type.as_ptr().cast()
-            || ty == runtime.classmethod_type.as_ptr().cast()
-            || ty == runtime.staticmethod_type.as_ptr().cast()
-        {
-            if self.writes_natively()?
-                && let Some(parts) = reduce::untouched_descriptor(obj)?
-            {
-                return self.save_descriptor(obj, parts).map(Some);
+        } else if self.is_held_by_classes(obj) {
+            if self.writes_natively()? {
+                if let Some(parts) = reduce::untouched_descriptor(obj)? {
+                    return self.save_descriptor(obj, parts).map(Some);
+                }
+                if let Some(name) = reduce::sentinel::untouched_sentinel(obj)? {
+                    return self.save_found_global(obj, &name);
+                }
             }
         } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {
             return match Wire::get(self.py).find(obj) {
@@ -437,6 +437,22 @@ impl<'py> Engine<'py, '_> {
             };
         }
         Ok(None)
+    }
+
+    /// Whether an object is of a type that classes are full of, besides functions.
+    #[inline]
+    fn is_held_by_classes(&self, obj: &Bound<'py, PyAny>) -> bool {
+        let (ty, runtime, state) = (obj.get_type_ptr(), self.runtime, &self.runtime.state);
+        let types = [
+            &runtime.property_type,
+            &runtime.classmethod_type,
+            &runtime.staticmethod_type,
+            &runtime.field_sentinel_type,
+            &state.missing_type,
+            &state.default_factory_sentinel_type,
+            &runtime.mapping_proxy_type,
+        ];
+        types.into_iter().any(|other| ty == other.as_ptr().cast())
     }
 
     /// Begins to write an object whose reducer is this package's and harmless, if it need not be called through Python.
@@ -555,7 +571,18 @@ impl<'py> Engine<'py, '_> {
             None => None,
         };
         let Some(name) = by_reference else {
-            return self.save_class_by_value(obj.cast::<PyType>()?).map(Some);
+            let class = obj.cast::<PyType>()?;
+            if class::is_static(class)
+                && let Some(name) = self.runtime.builtin_type_name(class)?
+            {
+                self.save_wire_function(&Wire::get(py).builtin_type, intern!(py, "_builtin_type"), "_builtin_type")?;
+                self.save_text(name.cast()?)?;
+                self.encoder.op(Opcode::Tuple1);
+                self.encoder.op(Opcode::Reduce);
+                self.memo_put(obj)?;
+                return Ok(Some(Saved::Done));
+            }
+            return self.save_class_by_value(class).map(Some);
         };
         let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
         if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {

@@ -139,7 +139,11 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     }
     // Slots and the qualified name can be given to a class in no other way.
     let qualname = intern!(py, "__qualname__");
-    keywords.push((qualname.clone().into_any(), copy_of(&class.getattr(qualname)?)));
+    let (name, qualname_of_class) = match class::names(class) {
+        Some(names) => (names.name.into_any(), names.qualname.into_any()),
+        None => (class.getattr(intern!(py, "__name__"))?, class.getattr(qualname)?),
+    };
+    keywords.push((qualname.clone().into_any(), copy_of(&qualname_of_class)));
     let slots = if special.slots { slots_of(class, &attributes_by_name()?)? } else { None };
     if let Some(slots) = &slots {
         keywords.push((intern!(py, "__slots__").clone().into_any(), interned_names(slots)?));
@@ -166,7 +170,7 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     let definition = if probe.is_attempt() { None } else { definition_of(class, &state)? };
     let parts = Box::new(Parts {
         metaclass: class.get_type(),
-        name: interned(&class.getattr(intern!(py, "__name__"))?)?,
+        name: interned(&name)?,
         bases,
         keywords,
         has_plain_keywords,

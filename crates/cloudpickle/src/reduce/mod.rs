@@ -95,16 +95,21 @@ pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// What a property, or a method of a class that is no plain function, is made from: a call of its type.
+/// What a property, a method of a class that is no plain function, or a read-only view is made from: a call of its type.
 pub(crate) enum Descriptor<'py> {
     Property([Bound<'py, PyAny>; 4]),
-    Method(Bound<'py, PyAny>),
+    /// The function, or the dict.
+    Of(Bound<'py, PyAny>),
 }
 
-/// The places in [`harmless_types`] of the types of [`Descriptor`]s.
+/// Places in [`harmless_types`].
 const CLASSMETHOD: usize = 3;
 const STATICMETHOD: usize = 4;
 const PROPERTY: usize = 5;
+const FIELD_SENTINEL: usize = 8;
+const MISSING: usize = 9;
+const DEFAULT_FACTORY: usize = 10;
+const MAPPING_PROXY: usize = 12;
 
 /// What `obj` is made from, if it is such an object and its reducer is the one below.
 pub(crate) fn untouched_descriptor<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Descriptor<'py>>> {
@@ -117,20 +122,28 @@ pub(crate) fn untouched_descriptor<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Opt
         CLASSMETHOD
     } else if is(&runtime.staticmethod_type) {
         STATICMETHOD
+    } else if is(&runtime.mapping_proxy_type) {
+        MAPPING_PROXY
     } else {
         return Ok(None);
     };
     if !is_untouched(py, position)? {
         return Ok(None);
     }
-    if position == PROPERTY {
-        return descriptor::parts(obj).map(|parts| Some(Descriptor::Property(parts)));
+    match position {
+        PROPERTY => descriptor::parts(obj).map(|parts| Some(Descriptor::Property(parts))),
+        // Of another mapping, the methods are somebody's.
+        MAPPING_PROXY if !is_view_of_dict(obj, runtime)? => Ok(None),
+        MAPPING_PROXY => Ok(Some(Descriptor::Of(view::copy_of_mapping(obj.cast()?)?.into_any()))),
+        _ => method::function_of(obj).map(|function| Some(Descriptor::Of(function))),
     }
-    method::function_of(obj).map(|function| Some(Descriptor::Method(function)))
 }
 
 /// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.
 fn is_view_of_dict(view: &Bound<'_, PyAny>, runtime: &Runtime) -> PyResult<bool> {
+    if runtime.state.empty_metadata.as_ref().is_some_and(|empty| view.is(empty)) {
+        return Ok(true);
+    }
     let shown = runtime.get_referents.bind(view.py()).call1((view,))?.cast_into::<PyList>()?;
     Ok(shown.len() == 1 && shown.get_item(0)?.is_exact_instance_of::<PyDict>())
 }
