@@ -121,6 +121,11 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     self.next = Next::BaseGlobals;
                     match engine.memo_get(&self.parts.code) {
                         Some(index) => engine.memo_fetch(index)?,
+                        None if engine.writes_natively()? => {
+                            if engine.save_code(&self.parts.code)? == Saved::Suspended {
+                                return Ok(Saved::Suspended);
+                            }
+                        }
                         None => save_part!(engine, self.parts.code.as_any()),
                     }
                 }

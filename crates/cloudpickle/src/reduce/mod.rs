@@ -1,6 +1,7 @@
 //! Object to reduction: how the types that `pickle` refuses are taken apart. One file per family.
 
 mod annotations;
+mod attribute_names;
 mod builtin_type;
 mod call;
 mod cell;
