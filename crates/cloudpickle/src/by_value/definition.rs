@@ -22,7 +22,7 @@ use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 use python_objects::function::FunctionParts;
 use python_objects::kind::Kind;
-use python_objects::{identity, instance, int};
+use python_objects::{class, identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
 use super::known_code::{Fingerprint, KnownCode};
@@ -449,9 +449,12 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
 
 fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
     let py = named.py();
-    [intern!(py, "__module__"), intern!(py, "__qualname__")]
+    let class = named.cast::<PyType>().ok();
+    let at_hand = [class.and_then(class::module), class.and_then(class::names).map(|names| names.qualname.into_any())];
+    at_hand
         .into_iter()
-        .fold(Digest::of("name"), |digest, name| match named.getattr(name) {
+        .zip([intern!(py, "__module__"), intern!(py, "__qualname__")])
+        .fold(Digest::of("name"), |digest, (found, name)| match found.map_or_else(|| named.getattr(name), Ok) {
             Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| part.to_str().ok()) {
                 Some(part) => digest.bytes(part.as_bytes()),
                 None => digest.bytes(part.to_string().as_bytes()),

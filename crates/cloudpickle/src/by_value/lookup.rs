@@ -121,8 +121,17 @@ pub(crate) fn is_found<'py>(
     name: &Bound<'py, PyAny>,
 ) -> PyResult<bool> {
     let Some(module) = imported(module_name)? else { return Ok(false) };
+    is_found_in(&module, obj, name)
+}
+
+/// The same for a module that was looked up.
+pub(crate) fn is_found_in<'py>(
+    module: &Bound<'py, PyAny>,
+    obj: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<bool> {
     let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
-    Ok(in_namespace(&module, name)?.flatten().is_some_and(|found| found.is(obj)))
+    Ok(in_namespace(module, name)?.flatten().is_some_and(|found| found.is(obj)))
 }
 
 /// The names of modules and types of the static types that were asked for: they never change, and each time that one is

@@ -23,7 +23,7 @@ use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
-use super::save_function::{LastClosure, MadeOfCode};
+use super::save_function::{LastClosure, LastModule, MadeOfCode};
 use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
 use super::trail;
@@ -81,6 +81,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) calls: CallsOfPython,
     pub(super) made_of_code: MadeOfCode,
     pub(super) last_closure: Option<LastClosure<'py>>,
+    pub(super) last_module: Option<LastModule<'py>>,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -147,6 +148,7 @@ impl<'py, 's> Engine<'py, 's> {
             calls: CallsOfPython(0),
             made_of_code,
             last_closure: None,
+            last_module: None,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: Addresses::default(),

@@ -70,6 +70,14 @@ pub(super) struct LastClosure<'py> {
     since: CallsOfPython,
 }
 
+/// A module that was imported.
+pub(super) struct LastModule<'py> {
+    name: Bound<'py, PyAny>,
+    module: Bound<'py, PyAny>,
+    /// How often Python code may have run by then.
+    since: CallsOfPython,
+}
+
 /// `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
 pub(super) struct FunctionFrame<'py> {
     pub(super) function: Bound<'py, PyFunction>,
@@ -560,7 +568,7 @@ impl<'py> Engine<'py, '_> {
             return Ok(None);
         }
         if let Some((module_name, name)) = lookup::names_of_static_type(obj.cast::<PyType>()?)
-            && lookup::is_found(obj, module_name.as_any(), name.as_any())?
+            && self.is_found(obj, module_name.as_any(), name.as_any())?
         {
             // What C code defines travels as a global also where its module is registered.
             self.save_text(&module_name)?;
@@ -611,10 +619,30 @@ impl<'py> Engine<'py, '_> {
         self.save_found_global(obj, &name)
     }
 
+    /// [`lookup::is_found`], with a memory of the module that was looked for last: as long as no Python code runs, its name
+    /// leads to the same.
+    fn is_found(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        module_name: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        if let Some(last) = &self.last_module
+            && last.name.is(module_name)
+            && last.since == self.calls
+        {
+            return lookup::is_found_in(&last.module, obj, name);
+        }
+        let Some(module) = lookup::imported(module_name)? else { return Ok(false) };
+        let is_found = lookup::is_found_in(&module, obj, name);
+        self.last_module = Some(LastModule { name: module_name.clone(), module, since: self.calls });
+        is_found
+    }
+
     /// An object as a global under `name`, if it is found there in its module.
     fn save_found_global(&mut self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let module_name = obj.getattr(intern!(self.py, "__module__"))?;
-        if !module_name.is_exact_instance_of::<PyString>() || !lookup::is_found(obj, &module_name, name)? {
+        if !module_name.is_exact_instance_of::<PyString>() || !self.is_found(obj, &module_name, name)? {
             return Ok(None);
         }
         self.save_text(module_name.cast::<PyString>()?)?;
