@@ -35,6 +35,10 @@ pub(super) enum Named {
     Evaluator,
     /// A tuple of names.
     OfNames,
+    /// What the metaclass of an enumeration derives from the members; the same if it is a plain one. For other classes like
+    /// all others.
+    DerivedByEnum,
+    DerivedByPlainEnum,
     Other,
 }
 
@@ -49,6 +53,17 @@ impl Named {
             "__annotations__" => Self::Annotations,
             "__annotate_func__" | "__annotations_cache__" => Self::Evaluator,
             "__match_args__" | "__static_attributes__" => Self::OfNames,
+            "_generate_next_value_" | "_member_names_" | "_member_map_" | "_member_type_" | "_value2member_map_" => {
+                Self::DerivedByEnum
+            }
+            "__new__"
+            | "_new_member_"
+            | "_use_args_"
+            | "_value_repr_"
+            | "_unhashable_values_"
+            | "_unhashable_values_map_"
+            | "_hashable_values_"
+            | "_boundary_" => Self::DerivedByPlainEnum,
             _ => Self::Other,
         }
     }

@@ -166,7 +166,7 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     };
     let has_plain_keywords = special.module.is_some() && keywords.len() == 2 + usize::from(slots.is_some());
     let by_name = if making::is_watched(class)? { Some(attributes_by_name()?) } else { None };
-    let (state, numbers) = state_of(class, &attributes, &names, slots.is_some(), probe)?;
+    let (state, numbers) = state_of(class, &attributes, &names, slots.is_some(), |_, _| Ok(false), probe)?;
     // First of all the class gets its id: what is sent is noted of classes that have one.
     let id = class_tracker::tracker(py).wanted_id(class)?;
     let definition = if probe.is_attempt() { None } else { definition_of(class, &state, &numbers)? };
@@ -247,20 +247,23 @@ pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
     has_slots: bool,
+    stays_behind: impl Fn(&Bound<'py, PyAny>, Named) -> PyResult<bool>,
     probe: &mut Probe,
 ) -> PyResult<Bound<'py, PyDict>> {
     let attributes = dict::items(namespace)?;
     let names = Names::of(class, &attributes)?;
-    dict_of(class.py(), &state_of(class, &attributes, &names, has_slots, probe)?.0)
+    dict_of(class.py(), &state_of(class, &attributes, &names, has_slots, stays_behind, probe)?.0)
 }
 
 /// The attributes of the class that travel, in alphabetical order: its own, less what every class gets anew. `has_slots`
-/// says that `__slots__` travels with what the class is made from. Besides, the numbers of their names, where they are known.
+/// says that `__slots__` travels with what the class is made from, `stays_behind` what does not travel for other reasons.
+/// Besides, the numbers of their names, where they are known.
 fn state_of<'py>(
     class: &Bound<'py, PyType>,
     attributes: &[Attribute<'py>],
     names: &Names,
     has_slots: bool,
+    stays_behind: impl Fn(&Bound<'py, PyAny>, Named) -> PyResult<bool>,
     probe: &mut Probe,
 ) -> PyResult<(Vec<Attribute<'py>>, Vec<Option<u64>>)> {
     let py = class.py();
@@ -270,6 +273,9 @@ fn state_of<'py>(
     let (mut annotations, mut has_evaluator) = (None, false);
     for &Place { index, named, number } in &names.in_order {
         let (name, value) = &attributes[index];
+        if stays_behind(name, named)? {
+            continue;
+        }
         let mut travelling = value.clone();
         if value.get_type().is(descriptor_type) {
             // The descriptors of slots come with the class. They are told by being this class's own, for their names are
