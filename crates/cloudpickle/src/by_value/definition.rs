@@ -22,6 +22,7 @@ use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 use python_objects::function::FunctionParts;
 use python_objects::kind::Kind;
+use python_objects::text::characters;
 use python_objects::{class, identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
@@ -417,10 +418,10 @@ const FINGERPRINTED: [bool; FIELDS.len()] = {
 
 fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
     let digest = Digest::of(kind);
-    match text.to_str() {
-        Ok(text) => digest.bytes(text.as_bytes()).0,
+    match characters(text) {
+        Some(text) => digest.bytes(text.as_bytes()).0,
         // Lone surrogates.
-        Err(_) => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
+        None => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
     }
 }
 
@@ -432,9 +433,9 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
     if let Some((module, name)) = lookup::names_of_static_type(class) {
         return [module, name]
             .iter()
-            .fold(Digest::of("name"), |digest, part| match part.to_str() {
-                Ok(part) => digest.bytes(part.as_bytes()),
-                Err(_) => digest.bytes(b""),
+            .fold(Digest::of("name"), |digest, part| match characters(part) {
+                Some(part) => digest.bytes(part.as_bytes()),
+                None => digest.bytes(b""),
             })
             .0;
     }
@@ -455,7 +456,7 @@ fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
         .into_iter()
         .zip([intern!(py, "__module__"), intern!(py, "__qualname__")])
         .fold(Digest::of("name"), |digest, (found, name)| match found.map_or_else(|| named.getattr(name), Ok) {
-            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| part.to_str().ok()) {
+            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| characters(part)) {
                 Some(part) => digest.bytes(part.as_bytes()),
                 None => digest.bytes(part.to_string().as_bytes()),
             },

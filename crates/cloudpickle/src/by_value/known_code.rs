@@ -58,6 +58,11 @@ impl KnownCode {
         Ok(known)
     }
 
+    /// What is known of `code`, if anything is.
+    pub(crate) fn of_known(code: &Bound<'_, PyCode>) -> Option<Arc<Self>> {
+        Runtime::get(code.py()).state.known_codes.get(code)
+    }
+
     /// What is written for code that is written again, if that can be said once and for all. `make` says it: not the first
     /// time, for most code is written once.
     ///

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
+use python_objects::text::characters;
 use python_objects::{class, identity};
 
 use super::registry;
@@ -217,8 +218,8 @@ fn in_namespace<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Option<Option<Bound<'py, PyAny>>>> {
     let Ok(module) = module.cast_exact::<PyModule>() else { return Ok(None) };
-    match name.to_str() {
-        Ok(text) if name.is_exact_instance_of::<PyString>() && !text.starts_with("__") && !text.contains('.') => {}
+    match characters(name) {
+        Some(text) if name.is_exact_instance_of::<PyString>() && !text.starts_with("__") && !text.contains('.') => {}
         _ => return Ok(None),
     }
     let namespace = module.dict();

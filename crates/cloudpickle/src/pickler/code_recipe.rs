@@ -9,6 +9,7 @@ use python_objects::compat::code::{CONSTANTS, FIELDS};
 use python_objects::kind::Kind;
 use python_objects::{int, text};
 
+use crate::by_value::known_code::KnownCode;
 use crate::reduce::code::{TRAVELS, Travels, lasts};
 use crate::reduce::names::interned;
 use crate::runtime::Runtime;
@@ -242,6 +243,8 @@ fn is_plain(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
         Kind::FrozenSet => all(&mut value.cast::<PyFrozenSet>()?.iter())?,
         _ => match value.cast_exact::<PyCode>() {
             Ok(code) => {
+                // From here on it is known, and gets a recipe of its own when it is written again.
+                KnownCode::of(code)?;
                 let fields = &Runtime::get(code.py()).state.code_fields;
                 is_plain(&fields.object(code, CONSTANTS)?, depth + 1)?
             }

@@ -88,6 +88,15 @@ impl<'py> CodeFrame<'py> {
 
 impl<'py> Engine<'py, '_> {
     pub(super) fn save_code(&mut self, code: &Bound<'py, PyCode>) -> PyResult<Saved> {
+        self.save_known_code(code, KnownCode::of_known(code))
+    }
+
+    /// Begins to write a code object of which this is known.
+    pub(super) fn save_known_code(
+        &mut self,
+        code: &Bound<'py, PyCode>,
+        known: Option<Arc<KnownCode>>,
+    ) -> PyResult<Saved> {
         self.careful();
         if !self.version_is_told {
             let [module, name] = code::owner_of_code(code)?;
@@ -107,9 +116,11 @@ impl<'py> Engine<'py, '_> {
         self.encoder.op(Opcode::Mark);
         let level = self.endless.enter(code)?;
         self.canonical.in_code += 1;
-        let known = KnownCode::of(code)?;
-        let has_recipe = known.recipe(|| CodeRecipe::of(code))?.is_some();
-        self.enter(CodeFrame { code: code.clone(), next: 0, known: has_recipe.then_some(known), level })
+        let known = match known {
+            Some(known) => known.recipe(|| CodeRecipe::of(code))?.is_some().then_some(known),
+            None => None,
+        };
+        self.enter(CodeFrame { code: code.clone(), next: 0, known, level })
     }
 
     /// Writes a recipe from the step of this number on, up to a part that is to be saved.

@@ -130,7 +130,9 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     match engine.memo_get(&self.parts.code) {
                         Some(index) => engine.memo_fetch(index)?,
                         None if engine.writes_natively()? => {
-                            if engine.save_code(&self.parts.code)? == Saved::Suspended {
+                            if engine.save_known_code(&self.parts.code, Some(self.parts.known_code.clone()))?
+                                == Saved::Suspended
+                            {
                                 return Ok(Saved::Suspended);
                             }
                         }
