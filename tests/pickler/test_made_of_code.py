@@ -376,7 +376,9 @@ def test_names_are_no_part_of_the_data():
 CONSTANTS = {
     "numbers": (None, True, False, 0, 255, 256, 65536, -1, 1 << 31, 1 << 63, 1 << 700, 0.5, -0.0, float("inf"), 1j, ...),
     "text": ("", "a", "ab", "\u00e9", "\u20ac", "\ud800", "x" * 255, "x" * 256, "\u20ac" * 300, "x" * 1025, "x" * 5000),
+    "long text": ("x" * 20_000, "ab"),
     "bytes": (b"", b"a", b"x" * 255, b"x" * 256, b"x" * 1025, b"x" * 5000),
+    "long bytes": (b"x" * 20_000, ("ab",)),
     "tuples": (None, (), (1,), (1, 2), ("a", 2, "ab"), ("a", "b", ("c", ("d", "ab"))), frozenset({"a", 1})),
     "one tuple twice": (None, same := ("ab", "cd"), same, (same, same)),
     "deep": (None, functools.reduce(lambda inner, _: (inner, "x"), range(30), ())),

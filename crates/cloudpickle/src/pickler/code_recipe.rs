@@ -19,6 +19,8 @@ const MOST_BYTES: usize = 4096;
 
 /// Longer strings and bytes are not copied into a recipe.
 const LONGEST_COPIED: usize = 1024;
+/// Code with longer ones has no recipe: it would keep them alive when the code is gone.
+const LONGEST_KEPT: usize = 16 * 1024;
 
 /// How deep tuples of constants are looked into, and code in code.
 const DEPTH: usize = 8;
@@ -138,14 +140,14 @@ impl Maker {
 
     /// A string or bytes.
     fn object(&mut self, value: &Bound<'_, PyAny>) -> bool {
-        let Ok(bytes) = value.cast_exact::<PyBytes>() else {
-            return self.text(value, StepKind::Object) || value.is_exact_instance_of::<PyString>() && self.part(value);
-        };
-        let (before, bytes) = (self.encoder.len(), bytes.as_bytes());
-        if bytes.len() > LONGEST_COPIED {
-            return self.part(value);
+        match length(value) {
+            Some(0..=LONGEST_COPIED) => {}
+            Some(..=LONGEST_KEPT) => return self.part(value),
+            _ => return false,
         }
-        let is_written = self.encoder.bytes(bytes).is_ok();
+        let Ok(bytes) = value.cast_exact::<PyBytes>() else { return self.text(value, StepKind::Object) };
+        let before = self.encoder.len();
+        let is_written = self.encoder.bytes(bytes.as_bytes()).is_ok();
         self.step(before, StepKind::Object(value.clone().unbind()));
         is_written
     }
@@ -224,6 +226,14 @@ impl Maker {
     }
 }
 
+/// How many bytes a string, or bytes, have in a pickle.
+fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
+    match value.cast_exact::<PyBytes>() {
+        Ok(bytes) => Some(bytes.as_bytes().len()),
+        Err(_) => text::utf8(value.cast_exact::<PyString>().ok()?).ok().map(|utf8| utf8.as_bytes().len()),
+    }
+}
+
 /// Whether a constant is one that a compiler makes, so that nothing can go wrong when it is saved.
 fn is_plain(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
     if depth > DEPTH {
@@ -238,7 +248,8 @@ fn is_plain(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
         Ok(true)
     };
     Ok(match Kind::of(value) {
-        Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes => true,
+        Kind::None | Kind::Bool | Kind::Int | Kind::Float => true,
+        Kind::Str | Kind::Bytes => length(value).is_some_and(|length| length <= LONGEST_KEPT),
         Kind::Tuple => all(&mut value.cast::<PyTuple>()?.iter())?,
         Kind::FrozenSet => all(&mut value.cast::<PyFrozenSet>()?.iter())?,
         _ => match value.cast_exact::<PyCode>() {
