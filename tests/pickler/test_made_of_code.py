@@ -374,7 +374,8 @@ def test_names_are_no_part_of_the_data():
 
 
 CONSTANTS = {
-    "numbers": (None, True, False, 0, 255, 256, 65536, -1, 1 << 31, 1 << 63, 1 << 700, 0.5, -0.0, float("inf"), 1j, ...),
+    "numbers": (None, True, False, 0, 255, 256, 65536, -1, 1 << 31, 1 << 63, 1 << 700, 0.5, -0.0, float("inf")),
+    "others": (1j, ...),
     "text": ("", "a", "ab", "\u00e9", "\u20ac", "\ud800", "x" * 255, "x" * 256, "\u20ac" * 300, "x" * 1025, "x" * 5000),
     "long text": ("x" * 20_000, "ab"),
     "bytes": (b"", b"a", b"x" * 255, b"x" * 256, b"x" * 1025, b"x" * 5000),
@@ -383,7 +384,7 @@ CONSTANTS = {
     "one tuple twice": (None, same := ("ab", "cd"), same, (same, same)),
     "deep": (None, functools.reduce(lambda inner, _: (inner, "x"), range(30), ())),
     "many": (None, *(f"constant {index}" for index in range(500))),
-    "code": (None, (lambda: (lambda: "ab")).__code__, (lambda: {"ab", 1, 2}).__code__),
+    "code": (None, (lambda: lambda: "ab").__code__, (lambda: {"ab", 1, 2}).__code__),
     "of somebody's": (None, ["list"], {"a": ("b",)}, object, json),
 }
 
@@ -395,7 +396,8 @@ def test_constants_of_code_that_is_written_again(case, protocol):
     code = BY_VALUE["plain"].__code__.replace(co_consts=constants, co_name="ab")
     function = types.FunctionType(code, {"__name__": "__main__"})
     # What the pickle has already is referred to, and the other way round.
-    for value in (code, function, [code, constants, *constants], [*constants, code, function], ["ab", code.co_code, code]):
+    mixed = [[code, constants, *constants], [*constants, code, function], ["ab", code.co_code, code]]
+    for value in (code, function, *mixed):
         long_way = _native.dumps_without_shortcuts(value, protocol)
         for _ in range(3):
             assert cloudpickle.dumps(value, protocol) == long_way

@@ -115,17 +115,7 @@ fn home_of_builtin<'py>(module_name: &Bound<'py, PyAny>) -> PyResult<Option<Boun
     }
 }
 
-/// Whether `obj` is found under a plain name in an imported module.
-pub(crate) fn is_found<'py>(
-    obj: &Bound<'py, PyAny>,
-    module_name: &Bound<'py, PyAny>,
-    name: &Bound<'py, PyAny>,
-) -> PyResult<bool> {
-    let Some(module) = imported(module_name)? else { return Ok(false) };
-    is_found_in(&module, obj, name)
-}
-
-/// The same for a module that was looked up.
+/// Whether `obj` is found under a plain name in a module.
 pub(crate) fn is_found_in<'py>(
     module: &Bound<'py, PyAny>,
     obj: &Bound<'py, PyAny>,

@@ -97,8 +97,8 @@ pub(super) struct Engine<'py, 's> {
     streams_without_frames: bool,
     /// How often Python code may have run when reducers for types of modules that were imported meanwhile were added.
     added_deferred: Option<CallsOfPython>,
-    /// Whether names are written as the copies that an earlier dump made.
-    pub(super) shares_copies: bool,
+    /// Which copies names are written as.
+    pub(super) names: names::Copied,
 }
 
 /// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
@@ -158,7 +158,7 @@ impl<'py, 's> Engine<'py, 's> {
             strategies: Strategies::new(true),
             streams_without_frames,
             added_deferred: None,
-            shares_copies: false,
+            names: names::Copied::InThisDump,
         }
     }
 
@@ -189,7 +189,7 @@ impl<'py, 's> Engine<'py, 's> {
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
-        let _names = names::OfThisDump::begin(self.shares_copies);
+        let _names = names::OfThisDump::begin(self.names);
         let saved = panic::catch_unwind(AssertUnwindSafe(|| self.save_whole(obj))).unwrap_or_else(|panic| {
             if panic.is::<OutOfMemory>() { Err(PyMemoryError::new_err(())) } else { panic::resume_unwind(panic) }
         });

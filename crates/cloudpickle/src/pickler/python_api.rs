@@ -18,6 +18,7 @@ use super::strategy::Strategies;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::by_value::registry::{OfThisDump, names_of_modules};
+use crate::reduce::names::Copied;
 use crate::runtime::{self, Runtime};
 
 /// Adds the functions to the extension.
@@ -106,7 +107,9 @@ fn to_bytes<'py>(
             Pass::Optimistic | Pass::Careful => {}
             Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
         }
-        engine.shares_copies = pass != Pass::WithoutShortcuts && settings.ids == Ids::Random;
+        if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
+            engine.names = Copied::Before;
+        }
         let result = engine.dump(obj);
         let (written, referenced) = engine.encoder.into_parts();
         (result.and_then(|()| written.finish(py)), engine.optimism.must_start_over(), referenced)

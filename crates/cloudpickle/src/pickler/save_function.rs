@@ -621,8 +621,8 @@ impl<'py> Engine<'py, '_> {
         self.save_found_global(obj, &name)
     }
 
-    /// [`lookup::is_found`], with a memory of the module that was looked for last: as long as no Python code runs, its name
-    /// leads to the same.
+    /// Whether `obj` is found under a plain name in an imported module. The module that was looked for last is remembered: as
+    /// long as no Python code runs, its name leads to the same.
     fn is_found(
         &mut self,
         obj: &Bound<'py, PyAny>,

@@ -163,7 +163,7 @@ impl<'py> Engine<'py, '_> {
             let holds = decision.calls == self.calls
                 || matches!(decision.strategy, Strategy::Reduction)
                 || decision.version.is_some()
-                    && decision.version == instance::version_of(&ty)
+                    && decision.version == instance::version_of(&decision.ty)
                     && self.reducer_for(&ty)?.is_none();
             if holds && let Some(decision) = self.strategies.by_type.get_mut(&address) {
                 decision.calls = self.calls;

@@ -81,7 +81,7 @@ pub(super) struct Special {
 
 /// The names in a namespace, in its order.
 pub(super) struct Names {
-    names: Vec<Py<PyAny>>,
+    in_namespace: Vec<Py<PyAny>>,
     /// The attributes in alphabetical order.
     pub(super) in_order: Vec<Place>,
     pub(super) special: Special,
@@ -123,8 +123,8 @@ impl Names {
     /// Whether these are the names of `attributes`, as objects: strings do not change, and they are kept alive here.
     #[inline]
     fn are_of(&self, attributes: &[Attribute<'_>]) -> bool {
-        self.names.len() == attributes.len()
-            && self.names.iter().zip(attributes).all(|(known, (name, _))| name.is(known))
+        self.in_namespace.len() == attributes.len()
+            && self.in_namespace.iter().zip(attributes).all(|(known, (name, _))| name.is(known))
     }
 
     fn found(attributes: &[Attribute<'_>], are_plain: bool) -> PyResult<Self> {
@@ -154,7 +154,8 @@ impl Names {
             number: are_plain.then(|| definition::name_number(&attributes[index].0)),
         };
         let in_order = order.into_iter().map(place).collect();
-        Ok(Self { names: attributes.iter().map(|(name, _)| name.clone().unbind()).collect(), in_order, special })
+        let in_namespace = attributes.iter().map(|(name, _)| name.clone().unbind()).collect();
+        Ok(Self { in_namespace, in_order, special })
     }
 }
 

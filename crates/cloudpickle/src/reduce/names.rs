@@ -60,18 +60,26 @@ thread_local! {
 /// The copies, if a dump is in progress and has any.
 type InDump = Option<Option<Box<Copies>>>;
 
+/// Whose copies a dump writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// Those of an earlier dump, which are left to the next one: where nobody could have got hold of one, and no memo
+    /// outlives the dump.
+    Before,
+    /// Its own.
+    InThisDump,
+}
+
 /// For as long as this lives, equal names are one string on this thread. A dump inside another one has its own.
 pub(crate) struct OfThisDump {
     around: InDump,
-    leaves_copies: bool,
+    whose: Copied,
 }
 
 impl OfThisDump {
-    /// With the copies of an earlier dump and for the next one if `shares_copies`: where nobody could have got hold of
-    /// one, and no memo outlives the dump.
-    pub(crate) fn begin(shares_copies: bool) -> Self {
-        let copies = if shares_copies { KEPT.take() } else { None };
-        Self { around: OF_THIS_DUMP.replace(Some(copies)), leaves_copies: shares_copies }
+    pub(crate) fn begin(whose: Copied) -> Self {
+        let copies = if whose == Copied::Before { KEPT.take() } else { None };
+        Self { around: OF_THIS_DUMP.replace(Some(copies)), whose }
     }
 }
 
@@ -79,7 +87,9 @@ impl Drop for OfThisDump {
     fn drop(&mut self) {
         let copies = OF_THIS_DUMP.replace(self.around.take()).flatten();
         match copies {
-            Some(copies) if self.leaves_copies && copies.size <= MOST_KEPT => drop(KEPT.replace(Some(copies))),
+            Some(copies) if self.whose == Copied::Before && copies.size <= MOST_KEPT => {
+                drop(KEPT.replace(Some(copies)));
+            }
             _ => drop(copies),
         }
     }
