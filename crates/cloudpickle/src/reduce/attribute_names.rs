@@ -11,16 +11,23 @@ use pyo3::types::{PyList, PyString, PyType};
 use python_objects::identity;
 
 use super::class::Attribute;
-use crate::address::ByAddress;
 use crate::by_value::definition;
 
-/// How many classes are remembered, and with how many names at most.
-const MOST_CLASSES: usize = 256;
+/// How many classes are remembered. Another one takes the place of the one with which it shares it.
+const PLACES: usize = 64;
+/// With how many names at most.
 const MOST_NAMES: usize = 128;
 
 thread_local! {
-    /// By the address of the class. It may be another class that has these very names: then what they say is the same.
-    static KNOWN: RefCell<ByAddress<Rc<Names>>> = RefCell::default();
+    /// Each at the place that the address of its class has. It may be another class that has these very names: then what
+    /// they say is the same.
+    static KNOWN: RefCell<[Option<Rc<Names>>; PLACES]> = const { RefCell::new([const { None }; PLACES]) };
+}
+
+/// Classes are about a thousand bytes long.
+fn place_of(class: &Bound<'_, PyType>) -> usize {
+    let address = identity::of(class);
+    ((address >> 4) ^ (address >> 10) ^ (address >> 16)) % PLACES
 }
 
 /// Attributes that are not like all others.
@@ -102,19 +109,15 @@ impl Names {
     /// # Errors
     /// What comparing names raises that are no plain strings.
     pub(super) fn of(class: &Bound<'_, PyType>, attributes: &[Attribute<'_>]) -> PyResult<Rc<Self>> {
-        let address = identity::of(class);
-        let known = KNOWN.with_borrow(|known| known.get(&address).filter(|known| known.are_of(attributes)).cloned());
+        let place = place_of(class);
+        let known = KNOWN.with_borrow(|known| known[place].as_ref().filter(|known| known.are_of(attributes)).cloned());
         if let Some(known) = known {
             return Ok(known);
         }
         let are_plain = attributes.iter().all(|(name, _)| is_plain(name));
         let names = Rc::new(Self::found(attributes, are_plain)?);
         if are_plain && attributes.len() <= MOST_NAMES {
-            let replaced = KNOWN.with_borrow_mut(|known| {
-                // Of classes that are gone, too.
-                let dropped = if known.len() >= MOST_CLASSES { std::mem::take(known) } else { ByAddress::default() };
-                (known.insert(address, names.clone()), dropped)
-            });
+            let replaced = KNOWN.with_borrow_mut(|known| known[place].replace(names.clone()));
             drop(replaced);
         }
         Ok(names)
