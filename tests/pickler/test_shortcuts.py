@@ -10,8 +10,10 @@ import decimal
 import enum
 import fractions
 import gc
+import io
 import pickle
 import pickletools
+import sys
 from typing import NamedTuple
 
 import corpus
@@ -193,8 +195,8 @@ BUILDERS = {
 }
 
 
-def long_way(obj, protocol=None):
-    return _native.dumps_without_shortcuts(obj, protocol)
+def long_way(obj, protocol=None, buffer_callback=None):
+    return _native.dumps_without_shortcuts(obj, protocol, buffer_callback)
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -432,6 +434,88 @@ def test_arrays():
         theirs = pickle.dumps(obj, protocol=5, buffer_callback=out_of_band.append)
         assert pickletools.optimize(data) == pickletools.optimize(theirs), name
         assert [bytes(one.raw()) for one in buffers] == [bytes(one.raw()) for one in out_of_band], name
+
+
+def both_ways(obj, **options):
+    """What both ways make of `obj`: the pickle and its buffers, or the error."""
+    results = []
+    for dumps in (cloudpickle.dumps, long_way):
+        buffers = []
+        try:
+            data = dumps(obj, buffer_callback=buffers.append, **options)
+        except Exception as error:  # noqa: BLE001
+            results.append(repr(error))
+        else:
+            results.append((data, [bytes(buffer.raw()) for buffer in buffers], dumps(obj, **options)))
+    return results
+
+
+def test_an_array_alone():
+    """What numpy's reductions hold is learned once, and the first array of a pickle is written by it."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    cases = arrays(numpy) | {
+        f"of {name}": numpy.zeros(3, dtype=name) for name in (*numpy.typecodes["AllInteger"], *"?efdgFDG", "S3", "U2")
+    }
+    for _ in range(2):
+        for name, array in cases.items():
+            for obj in (array, [array, array], (getattr(array, "dtype", None), array, array[:0] if array.ndim else array)):
+                ours, theirs = both_ways(obj)
+                assert ours == theirs, name
+                assert pickletools.optimize(ours[2]) == pickletools.optimize(pickle.dumps(obj, protocol=5)), name
+                file = io.BytesIO()
+                cloudpickle.dump(obj, file)
+                assert pickletools.optimize(file.getvalue()) == pickletools.optimize(pickle.dumps(obj, protocol=5)), name
+
+
+def test_arrays_when_something_of_numpy_is_replaced(monkeypatch):
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    array = numpy.arange(3.0)
+    before = both_ways(array)
+    assert before[0] == before[1]
+    from_buffer = array.__reduce_ex__(5)[0]
+    types = (numpy.ndarray, type(array.dtype), type(numpy.dtype))
+    for ty in types:
+        with monkeypatch.context() as patch:
+            patch.setitem(copyreg.dispatch_table, ty, lambda _obj: (str, ("replaced",)))
+            ours, theirs = both_ways(array)
+            assert ours == theirs != before[0]
+            assert b"replaced" in ours[2]
+    for owner, name in ((sys.modules[from_buffer.__module__], "_frombuffer"), (numpy, "dtype")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, None)
+            ours, theirs = both_ways(array)
+            assert ours == theirs != before[0]
+    assert both_ways(array) == before
+
+
+def test_arrays_when_the_callback_interferes(monkeypatch):
+    """It runs when one half of an array is written."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    results = []
+    for dumps in (cloudpickle.dumps, long_way):
+        array = numpy.arange(6.0)
+        with monkeypatch.context() as patch:
+
+            def register(_buffer, array=array, patch=patch):
+                patch.setitem(copyreg.dispatch_table, type(array.dtype), lambda _obj: (str, ("replaced",)))
+                array.shape = (2, 3)
+
+            results.append(dumps(array, buffer_callback=register))
+    assert results[0] == results[1]
+    assert b"replaced" in results[0]
+
+    def refuse(_buffer):
+        raise ValueError("no buffers")
+
+    notes = []
+    for dumps in (cloudpickle.dumps, long_way):
+        with pytest.raises(ValueError, match="no buffers") as refused:
+            dumps({"key": [numpy.arange(6.0)]}, buffer_callback=refuse)
+        notes.append([str(refused.value), *getattr(refused.value, "__notes__", [])])
+    assert notes[0] == notes[1]
 
 
 # Random graphs in which some objects run code of their own, which may hand out what was written before.

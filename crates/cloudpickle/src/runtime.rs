@@ -16,6 +16,7 @@ use crate::by_value::code_globals::GlobalOpcodes;
 use crate::by_value::known_code::KnownCodes;
 use crate::by_value::lookup::StaticTypes;
 use crate::by_value::submodules::DottedNames;
+use crate::pickler::NumpyReductions;
 use crate::rebuild::cell::EmptyCellValue;
 use crate::rebuild::context_var::ContextVars;
 use crate::reduce::code::BytecodeVersion;
@@ -244,6 +245,8 @@ pub(crate) struct State {
     pub(crate) known_codes: KnownCodes,
     /// The names of submodules that were looked for before.
     pub(crate) dotted_names: DottedNames,
+    /// What numpy's reductions hold.
+    pub(crate) numpy_reductions: NumpyReductions,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
     /// `RecursionError`, which is what `pickle` raises there.
     pub(crate) deep_recursion_error: Py<PyType>,
@@ -298,6 +301,7 @@ impl State {
             global_opcodes: GlobalOpcodes::look_up(py)?,
             known_codes: KnownCodes::new(),
             dotted_names: DottedNames::new(),
+            numpy_reductions: NumpyReductions::none_yet(),
             deep_recursion_error: deep_recursion_error(py)?,
         })
     }

@@ -11,7 +11,7 @@
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`], [`save_persistent_id`]: how each kind of object is
 //!   written.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
-//!   [`save_named_tuple`], [`save_value`], [`save_array`].
+//!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
 //! - [`save_function`], [`save_code`], [`save_class`], [`save_descriptor`]: what is made of Python code, without a detour through reductions;
 //!   [`code_recipe`]: what of it never changes.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
@@ -32,6 +32,7 @@ mod hooks;
 mod known_types;
 mod memo;
 mod memo_of_pickler;
+mod numpy_reductions;
 mod optimism;
 mod output;
 mod path;
@@ -56,6 +57,7 @@ mod written_globals;
 
 pub(crate) use base_globals::{BaseGlobals, SharedGlobals};
 pub(crate) use code_recipe::CodeRecipe;
+pub(crate) use numpy_reductions::NumpyReductions;
 pub(crate) use probe::Probe;
 pub(crate) use trail::full_type_name;
 pub(crate) use written_globals::{AlreadyWritten, is_same};

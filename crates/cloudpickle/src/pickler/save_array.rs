@@ -1,35 +1,53 @@
 //! Arrays of numpy, when it is loaded: `_frombuffer(buffer, dtype, shape, "C")`.
 
 use pickle_format::{Opcode, Payload, is_large};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
+use python_objects::ndarray::PlainArray;
 
 use super::engine::Engine;
 use super::frame::Saved;
+use super::numpy_reductions::{self, Dtype};
 use super::optimism::Shared;
 use super::output::Output;
 use crate::by_value::lookup;
 
 impl<'py> Engine<'py, '_> {
-    /// Writes an array of plain bytes in the order of C, if the pickle has the function that makes it, and its dtype.
-    ///
-    /// Large ones go the usual way to a file, which gets their memory without a copy.
+    /// Writes an array of plain bytes in the order of C, without asking numpy.
     pub(super) fn save_array(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
-        let py = self.py;
         let Some((arrays, from_buffer)) = &mut self.strategies.arrays else { return Ok(None) };
         let Some(array) = arrays.plain(obj)? else { return Ok(None) };
-        if is_large(array.len()) && matches!(self.output, Output::File(_)) {
-            return Ok(None);
+        // A file gets the memory of large ones without a copy.
+        let goes_past_the_buffer = is_large(array.len()) && matches!(self.output, Output::File(_));
+        if self.hooks.buffer_callback.is_none()
+            && !goes_past_the_buffer
+            && let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype()))
+        {
+            return self.save_another_array(obj, &array, function, dtype, shared).map(Some);
         }
-        let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype())) else {
+        // Whatever is allocated, finalisers may run, which may give the array another shape.
+        let shape = array.shape().to_vec();
+        // If there is no such buffer, numpy knows what to do.
+        let Ok(reduction) = numpy_reductions::of_array(obj, from_buffer, array.dtype(), shape) else {
             return Ok(None);
         };
+        self.save_reduction(reduction, obj).map(Some)
+    }
+
+    /// Writes an array whose bytes stay in the pickle, which has the function that makes it, and its dtype.
+    fn save_another_array(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        array: &PlainArray<'_, 'py>,
+        function: usize,
+        dtype: usize,
+        shared: Shared,
+    ) -> PyResult<Saved> {
         self.memo_fetch(function)?;
         self.encoder.op(Opcode::Mark);
         let payload = if array.readonly() { Payload::Bytes } else { Payload::ByteArray };
         self.encoder
-            .payload_with(payload, array.len(), |out| out.extend_from_array(&array))
+            .payload_with(payload, array.len(), |out| out.extend_from_array(array))
             .map_err(|error| self.refused(error))?;
         self.memo_fetch(dtype)?;
         let shape = array.shape();
@@ -48,20 +66,70 @@ impl<'py> Engine<'py, '_> {
         }
         self.encoder.op(opcode);
         // There is one string of a single such letter, which every pickle with an array has in its memo.
-        self.save_object(PyString::new(py, "C").as_any())?;
+        self.save_object(PyString::new(self.py, "C").as_any())?;
         self.encoder.op(Opcode::Tuple);
         self.encoder.op(Opcode::Reduce);
         self.memo_put_if(obj, shared)?;
+        Ok(Saved::Done)
+    }
+
+    /// Writes a dtype that is built in, without asking it.
+    pub(super) fn save_dtype(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let py = self.py;
+        let Some(known) = numpy_reductions::of_dtype(obj)? else { return Ok(None) };
+        let class = known.class.bind(py);
+        // In a file, tuples are memoized that nothing refers to.
+        let is_native = matches!(self.output, Output::Memory) && self.writes_natively()?;
+        if !is_native || !self.save_class_of_dtype(class, &known)? {
+            return self.save_reduction(known.reduction(py), obj).map(Some);
+        }
+        self.save_atoms(known.args.bind(py))?;
+        self.encoder.op(Opcode::Reduce);
+        self.memo_put(obj)?;
+        self.save_atoms(known.state.bind(py))?;
+        self.encoder.op(Opcode::Build);
         Ok(Some(Saved::Done))
     }
-}
 
-/// The function that numpy names in the pickles of arrays, wherever this release has it.
-pub(super) fn from_buffer(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
-    for module in [intern!(py, "numpy._core.numeric"), intern!(py, "numpy.core.numeric")] {
-        if let Some(module) = lookup::imported(module.as_any())? {
-            return module.getattr_opt(intern!(py, "_frombuffer"));
+    /// `numpy.dtype`, if it is still found there.
+    fn save_class_of_dtype(&mut self, class: &Bound<'py, PyAny>, known: &Dtype) -> PyResult<bool> {
+        if let Some(index) = self.memo_get(class) {
+            self.memo_fetch(index)?;
+            return Ok(true);
         }
+        let reducer = self.reducer_for(&class.get_type())?;
+        let [module, name] = known.names.each_ref().map(|name| name.bind(self.py));
+        if !known.goes_by_name(reducer.as_ref()) || !lookup::is_found(class, module, name)? {
+            return Ok(false);
+        }
+        self.save_text(module)?;
+        self.save_text(name)?;
+        self.encoder.op(Opcode::StackGlobal);
+        self.memo_put(class)?;
+        Ok(true)
     }
-    Ok(None)
+
+    /// A tuple of strings and atoms that nothing refers to.
+    fn save_atoms(&mut self, tuple: &Bound<'py, PyTuple>) -> PyResult<()> {
+        let opcode = match tuple.len() {
+            0 => Opcode::EmptyTuple,
+            1 => Opcode::Tuple1,
+            2 => Opcode::Tuple2,
+            3 => Opcode::Tuple3,
+            _ => {
+                self.encoder.op(Opcode::Mark);
+                Opcode::Tuple
+            }
+        };
+        for item in tuple.iter_borrowed() {
+            match item.cast_exact::<PyString>() {
+                Ok(text) => self.save_text(&text)?,
+                Err(_) => {
+                    self.save_object(&item)?;
+                }
+            }
+        }
+        self.encoder.op(opcode);
+        Ok(())
+    }
 }

@@ -500,7 +500,7 @@ impl<'py> Engine<'py, '_> {
         }
         let written = self.written_globals.as_seen_by(self.settings, &self.hooks, &self.memo);
         match Travelling::of(function, self.base_globals, written.as_ref(), &mut self.probe)? {
-            Travelling::ByReference => Ok(None),
+            Travelling::ByReference => self.save_found_global(obj, &obj.getattr(intern!(self.py, "__qualname__"))?),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
             Travelling::ByValue(parts) => {
                 if parts.closure.is_some() && !parts.have_state() && is_local(function)? {

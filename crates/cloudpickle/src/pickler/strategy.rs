@@ -19,8 +19,8 @@ use super::engine::{CallsOfPython, Engine};
 use super::frame::Saved;
 use super::hooks::{DispatchTable, ReducerOverride};
 use super::known_types;
+use super::numpy_reductions;
 use super::optimism::Shared;
-use super::save_array;
 use super::save_container::BATCH_SIZE;
 use crate::address::ByAddress;
 use crate::runtime::Runtime;
@@ -37,6 +37,8 @@ enum Strategy<'py> {
     DateTime(Rc<DateTimeType>),
     Decimal,
     Array,
+    /// A dtype of numpy.
+    Dtype,
 }
 
 /// What became of an object that may be written natively.
@@ -121,6 +123,7 @@ impl<'py> Engine<'py, '_> {
             Strategy::DateTime(ty) => self.save_datetime(obj, &ty, shared)?,
             Strategy::Decimal => self.save_decimal(obj, shared)?,
             Strategy::Array => self.save_array(obj, shared)?,
+            Strategy::Dtype => self.save_dtype(obj)?,
         };
         Ok(saved.map_or(Natively::Reduce, Natively::Done))
     }
@@ -198,8 +201,13 @@ impl<'py> Engine<'py, '_> {
         let metaclass = ty.get_type();
         let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);
         let is_dtype = !is_plain && !metaclass.is(&runtime.enum_meta);
-        if is_dtype && !known_types::is_of_numpy(ty)? || self.reducer_for(ty)?.is_some() {
+        if is_dtype && !numpy_reductions::is_known_dtype(obj) && !known_types::is_of_numpy(ty)?
+            || self.reducer_for(ty)?.is_some()
+        {
             return Ok(Strategy::Reduction);
+        }
+        if is_dtype && self.settings.protocol.has_buffers() {
+            return Ok(Strategy::Dtype);
         }
         if is_dtype && self.settings.protocol.has_frames() {
             return Ok(Strategy::KnownReduction);
@@ -232,11 +240,10 @@ impl<'py> Engine<'py, '_> {
             }
             "decimal.Decimal" if known_types::is_decimal(ty)? => Some(Strategy::Decimal),
             "numpy.ndarray" => PlainArrays::like(obj)?.map_or(Ok(None), |arrays| {
-                let is_native = self.settings.protocol.has_buffers() && self.hooks.buffer_callback.is_none();
-                self.strategies.arrays = match save_array::from_buffer(self.py)? {
-                    Some(from_buffer) if is_native => Some((arrays, from_buffer)),
-                    _ => None,
-                };
+                if self.settings.protocol.has_buffers() {
+                    let from_buffer = numpy_reductions::from_buffer(ty)?;
+                    self.strategies.arrays = from_buffer.map(|from_buffer| (arrays, from_buffer));
+                }
                 Ok::<_, PyErr>(Some(Strategy::Array))
             })?,
             _ => None,

@@ -1,11 +1,12 @@
 //! Where numpy's structs can be read.
 
 use std::ffi::c_int;
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyTuple, PyType};
 
 /// What comes first in numpy's `PyArrayObject_fields`.
@@ -28,6 +29,10 @@ const WRITEABLE: c_int = 0x0400;
 
 /// `numpy.ndarray`, once its layout was found to be as expected.
 static KNOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The dtypes that are built in, of which there are two dozen, as far as they were met, and how many bytes an item of theirs
+/// has. Nobody can change them.
+static BUILT_IN: Mutex<Vec<(Py<PyAny>, Option<usize>)>> = Mutex::new(Vec::new());
 
 /// The arrays of the numpy that is loaded.
 ///
@@ -93,12 +98,18 @@ impl<'py> PlainArrays<'py> {
         if let Some((_, size)) = self.dtypes.iter().find(|(known, _)| known.is(dtype)) {
             return Ok(*size);
         }
-        // Of dates and times numpy gives out no buffer, and reduces them otherwise.
-        let has_buffer = PyUntypedBuffer::get(array.array).is_ok();
-        let size = if !has_buffer || dtype.getattr("hasobject")?.is_truthy()? {
-            None
-        } else {
-            Some(dtype.getattr("itemsize")?.extract()?).filter(|&size| size > 0)
+        let py = dtype.py();
+        let built_in = || BUILT_IN.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let met_before = built_in().iter().find(|(known, _)| known.is(dtype)).map(|(_, size)| *size);
+        let size = match met_before {
+            Some(size) => size,
+            None => {
+                let size = ask_for_item_size(array)?;
+                if dtype.getattr("isbuiltin")?.eq(1)? {
+                    built_in().push((dtype.clone().unbind(), size));
+                }
+                size
+            }
         };
         self.dtypes.push((dtype.clone(), size));
         Ok(size)
@@ -157,6 +168,16 @@ impl<'py> PlainArray<'_, 'py> {
         // reference to the source is formed.
         unsafe { to.copy_from_nonoverlapping(self.fields().data, self.len) };
     }
+}
+
+fn ask_for_item_size(array: &PlainArray<'_, '_>) -> PyResult<Option<usize>> {
+    let dtype = array.dtype();
+    // Of dates and times numpy gives out no buffer, and reduces them otherwise.
+    let has_buffer = PyUntypedBuffer::get(array.array).is_ok();
+    if !has_buffer || dtype.getattr("hasobject")?.is_truthy()? {
+        return Ok(None);
+    }
+    Ok(Some(dtype.getattr("itemsize")?.extract()?).filter(|&size| size > 0))
 }
 
 fn is_laid_out_as_expected(array: &Bound<'_, PyAny>) -> PyResult<bool> {
