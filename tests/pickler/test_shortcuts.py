@@ -386,6 +386,28 @@ def test_slot_that_is_filled_in_the_middle():
         assert not hasattr(pickle.loads(dumps([["passed over"], obj]))[1], "second")
 
 
+def test_a_tuple_that_is_reached_again_through_its_items():
+    """What the pickle is of is not memoized at its end, but where it is met again."""
+    for levels in (0, 1, 13, 14, 15, 16, 17, 18, 40):
+        inner = []
+        obj = inner
+        for _ in range(levels):
+            obj = [obj]
+        root = (obj, "text")
+        inner.append(root)
+        data = cloudpickle.dumps(root)
+        assert data == long_way(root)
+        assert data == pickletools.optimize(pickle.dumps(root, protocol=5))
+        loaded = pickle.loads(data)
+        inner = loaded[0]
+        for _ in range(levels):
+            inner = inner[0]
+        assert inner[0] is loaded
+    shared = ("shared",)
+    for root in (shared, (shared, shared), ([shared], (shared,))):
+        assert cloudpickle.dumps(root) == long_way(root) == pickletools.optimize(pickle.dumps(root, protocol=5))
+
+
 def arrays(numpy):
     plain = numpy.arange(12, dtype="i4").reshape(3, 4)
     readonly = plain.copy()

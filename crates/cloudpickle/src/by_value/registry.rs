@@ -37,6 +37,7 @@ pub(crate) struct OfThisDump {
 }
 
 impl OfThisDump {
+    #[inline]
     pub(crate) fn set(names: Vec<String>) -> Self {
         let has_modules = !names.is_empty();
         if has_modules {
@@ -49,6 +50,7 @@ impl OfThisDump {
 }
 
 impl Drop for OfThisDump {
+    #[inline]
     fn drop(&mut self) {
         if let Some(around) = self.around.take() {
             OF_THIS_DUMP.set(around);
@@ -63,6 +65,7 @@ impl Drop for OfThisDump {
 ///
 /// # Errors
 /// `ValueError` for what is not an imported module, as `register_pickle_by_value` raises it.
+#[inline]
 pub(crate) fn names_of_modules(modules: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<String>> {
     let Some(modules) = modules else { return Ok(Vec::new()) };
     modules.try_iter()?.map(|module| name_to_register(&module?)?.extract()).collect()

@@ -191,10 +191,10 @@ fn names<'py>(
     let (Some(module), Some(name)) = (text(intern!(py, "__module__"))?, text(intern!(py, "__qualname__"))?) else {
         return Ok(None);
     };
-    if let Some(reducer) = reducer {
-        if !is_of_numpy(reducer)? || !reducer.call1((class,))?.eq(&name)? {
-            return Ok(None);
-        }
+    if let Some(reducer) = reducer
+        && (!is_of_numpy(reducer)? || !reducer.call1((class,))?.eq(&name)?)
+    {
+        return Ok(None);
     }
     Ok(Some([module, name]))
 }

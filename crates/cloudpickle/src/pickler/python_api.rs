@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+use python_objects::identity;
 
 use super::at_hand::AtHand;
 use super::engine::{self, Engine, Settings};
@@ -101,6 +102,9 @@ fn to_bytes<'py>(
         let hooks = Hooks::plain(buffer_callback.clone());
         let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
         engine.encoder.memoize_what_is_referenced(referenced);
+        if settings.protocol.has_memoize() {
+            engine.root = identity::of(obj);
+        }
         match pass {
             // Where the memo's entries are written at once, they would depend on the counts of references.
             Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
@@ -171,6 +175,7 @@ pub(crate) fn fingerprint(obj: &Bound<'_, PyAny>) -> PyResult<String> {
 
 impl Settings {
     /// Checks the arguments as `pickle` does, and with its messages.
+    #[inline]
     fn new(protocol: Option<&Bound<'_, PyAny>>, fix_imports: bool, out_of_band: bool) -> PyResult<Self> {
         let protocol = match protocol {
             None => Protocol::HIGHEST,

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
 use python_objects::compat::batches::REST_IS_SHORT;
 use python_objects::dict::DictCursor;
+use python_objects::identity;
 use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
 
@@ -385,6 +386,11 @@ impl<'py> Engine<'py, '_> {
             2 => Opcode::Tuple2,
             _ => Opcode::Tuple3,
         });
+        // If it is what the pickle is of, nothing comes after it. Reached again through one of its items, it is not the
+        // outermost frame.
+        if self.inline_levels == 1 && identity::of(tuple.as_any()) == self.root {
+            return Ok(());
+        }
         self.memo_put_made(tuple.as_any(), shared)
     }
 
