@@ -15,7 +15,7 @@ thread_local! {
 #[derive(Default)]
 pub(super) struct AtHand {
     pub(super) memo: Memo,
-    pub(super) referenced: Referenced,
+    pub(super) referenced: Option<Box<Referenced>>,
 }
 
 impl AtHand {
@@ -29,7 +29,9 @@ impl AtHand {
     #[inline]
     pub(super) fn put_back(mut self: Box<Self>) {
         self.memo.clear();
-        self.referenced.clear();
+        if let Some(referenced) = &mut self.referenced {
+            referenced.clear();
+        }
         AT_HAND.set(Some(self));
     }
 }

@@ -96,7 +96,7 @@ fn to_bytes<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
     let mut at_hand = AtHand::take();
-    let referenced = std::mem::take(&mut at_hand.referenced);
+    let referenced = at_hand.referenced.take().unwrap_or_default();
     let (result, must_start_over, referenced) = {
         let base_globals = BaseGlobals::default();
         let hooks = Hooks::plain(buffer_callback.clone());

@@ -34,8 +34,8 @@ pub struct Encoder<B = Vec<u8>> {
     binary: bool,
     /// Whether there is an opcode for short strings, and strings are binary.
     has_short_unicode: bool,
-    /// If only what is referred to is memoized: what must be known for that.
-    referenced: Option<Referenced>,
+    /// If only what is referred to is memoized: what must be known for that. Boxed, to be moved quickly.
+    referenced: Option<Box<Referenced>>,
 }
 
 /// Beginning and end, and the buffer in between.
@@ -73,8 +73,8 @@ impl<B: Buffer> Encoder<B> {
     /// Hands over the buffer, in which a pickle must be whole if it is to be used, and memory for another encoder's
     /// [`memoize_what_is_referenced`](Self::memoize_what_is_referenced).
     #[must_use]
-    pub fn into_parts(self) -> (B, Referenced) {
-        (self.buffer, self.referenced.unwrap_or_default())
+    pub fn into_parts(self) -> (B, Option<Box<Referenced>>) {
+        (self.buffer, self.referenced)
     }
 
     /// From now on, only what is referred to is memoized: of the calls of [`memoize`](Self::memoize), those have an effect
@@ -84,7 +84,7 @@ impl<B: Buffer> Encoder<B> {
     /// where the index of each object is written beside it.
     ///
     /// What is to be known for that is written into `referenced`, which must be empty.
-    pub fn memoize_what_is_referenced(&mut self, referenced: Referenced) {
+    pub fn memoize_what_is_referenced(&mut self, referenced: Box<Referenced>) {
         debug_assert!(referenced.is_empty(), "it belongs to another pickle");
         if self.protocol.has_memoize() && self.binary {
             self.referenced = Some(referenced);
@@ -146,7 +146,7 @@ impl<B: Buffer> Encoder<B> {
         self.buffer.truncate(0);
         self.framing = Framing::Off;
         if let Some(referenced) = &mut self.referenced {
-            *referenced = Referenced::default();
+            **referenced = Referenced::default();
         }
     }
 
@@ -454,7 +454,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        let room = self.referenced.as_ref().map_or(0, Referenced::room_before_payload);
+        let room = self.referenced.as_ref().map_or(0, |referenced| referenced.room_before_payload());
         if self.buffer.try_reserve(len.saturating_add(HEADERS + room)) {
             Ok(())
         } else {
