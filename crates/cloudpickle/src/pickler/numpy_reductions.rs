@@ -22,9 +22,11 @@ use crate::runtime::Runtime;
 pub(crate) struct NumpyReductions {
     /// Nothing, if numpy's reduction was not as expected.
     arrays: PyOnceLock<Option<Arrays>>,
-    /// By the address of a dtype, which is kept. There are two dozen that are built in.
-    dtypes: Mutex<ByAddress<(Py<PyAny>, Option<Arc<Dtype>>)>>,
+    dtypes: Mutex<Dtypes>,
 }
+
+/// By the address of a dtype, which is kept. There are two dozen that are built in.
+type Dtypes = ByAddress<(Py<PyAny>, Option<Arc<Dtype>>)>;
 
 impl NumpyReductions {
     pub(crate) fn none_yet() -> Self {
@@ -137,7 +139,7 @@ fn learned_before(dtype: &Bound<'_, PyAny>) -> Option<Option<Arc<Dtype>>> {
     Some(known.as_ref().filter(|known| known.version == version).cloned())
 }
 
-fn dtypes(py: Python<'_>) -> MutexGuard<'_, ByAddress<(Py<PyAny>, Option<Arc<Dtype>>)>> {
+fn dtypes(py: Python<'_>) -> MutexGuard<'_, Dtypes> {
     let dtypes = &Runtime::get(py).state.numpy_reductions.dtypes;
     dtypes.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
 }

@@ -101,15 +101,14 @@ impl<'py> PlainArrays<'py> {
         let py = dtype.py();
         let built_in = || BUILT_IN.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let met_before = built_in().iter().find(|(known, _)| known.is(dtype)).map(|(_, size)| *size);
-        let size = match met_before {
-            Some(size) => size,
-            None => {
-                let size = ask_for_item_size(array)?;
-                if dtype.getattr("isbuiltin")?.eq(1)? {
-                    built_in().push((dtype.clone().unbind(), size));
-                }
-                size
+        let size = if let Some(size) = met_before {
+            size
+        } else {
+            let size = ask_for_item_size(array)?;
+            if dtype.getattr("isbuiltin")?.eq(1)? {
+                built_in().push((dtype.clone().unbind(), size));
             }
+            size
         };
         self.dtypes.push((dtype.clone(), size));
         Ok(size)
