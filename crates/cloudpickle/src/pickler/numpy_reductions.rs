@@ -65,8 +65,9 @@ pub(super) fn from_buffer<'py>(ty: &Bound<'py, PyType>) -> PyResult<Option<Bound
     let arrays = &Runtime::get(py).state.numpy_reductions.arrays;
     let Some(known) = arrays.get_or_try_init(py, || learn_arrays(ty))? else { return Ok(None) };
     let from_buffer = known.from_buffer.bind(py);
+    let Some(module) = lookup::imported(known.module.bind(py))? else { return Ok(None) };
     let holds = known.version == instance::version_of(ty)
-        && lookup::is_found(from_buffer, known.module.bind(py), intern!(py, "_frombuffer"))?;
+        && lookup::is_found_in(&module, from_buffer, intern!(py, "_frombuffer"))?;
     Ok(holds.then(|| from_buffer.clone()))
 }
 

@@ -10,7 +10,6 @@ use super::frame::Saved;
 use super::numpy_reductions::{self, Dtype};
 use super::optimism::Shared;
 use super::output::Output;
-use crate::by_value::lookup;
 
 impl<'py> Engine<'py, '_> {
     /// Writes an array of plain bytes in the order of C, without asking numpy.
@@ -99,7 +98,7 @@ impl<'py> Engine<'py, '_> {
         }
         let reducer = self.reducer_for(&class.get_type())?;
         let [module, name] = known.names.each_ref().map(|name| name.bind(self.py));
-        if !known.goes_by_name(reducer.as_ref()) || !lookup::is_found(class, module, name)? {
+        if !known.goes_by_name(reducer.as_ref()) || !self.is_found(class, module, name)? {
             return Ok(false);
         }
         self.save_text(module)?;

@@ -623,7 +623,7 @@ impl<'py> Engine<'py, '_> {
 
     /// Whether `obj` is found under a plain name in an imported module. The module that was looked for last is remembered: as
     /// long as no Python code runs, its name leads to the same.
-    fn is_found(
+    pub(super) fn is_found(
         &mut self,
         obj: &Bound<'py, PyAny>,
         module_name: &Bound<'py, PyAny>,
