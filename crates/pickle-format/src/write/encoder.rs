@@ -9,7 +9,7 @@ use crate::opcode::Opcode;
 use crate::protocol::Protocol;
 use crate::write::buffer::Buffer;
 use crate::write::frame::{FRAME_HEADER_SIZE, FRAME_SIZE_TARGET, Framing, is_large};
-use crate::write::referenced::Referenced;
+use crate::write::referenced::{Referenced, SHORT as SHORT_REFERENCE};
 
 /// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
 const INITIAL_CAPACITY: usize = 1024;
@@ -159,8 +159,20 @@ impl<B: Buffer> Encoder<B> {
         let full = self.framing.is_full(self.buffer.len());
         if full {
             self.close_frame();
+            self.leave_room();
         }
         full
+    }
+
+    /// To be called between frames: leaves room for what will be put in before.
+    fn leave_room(&mut self) {
+        if let Some(referenced) = &mut self.referenced
+            && referenced.room() > 0
+        {
+            let start = self.buffer.len();
+            self.buffer.append_zeros(referenced.room());
+            referenced.leave_room(start..self.buffer.len());
+        }
     }
 
     /// How many bytes will be buffered when [`boundary`](Self::boundary) may say so, if no large payload comes before.
@@ -396,13 +408,7 @@ impl<B: Buffer> Encoder<B> {
     pub fn payload_header(&mut self, payload: Payload, len: u64) -> Result<()> {
         let header = payload.header(len, self.protocol)?;
         self.close_frame();
-        if let Some(referenced) = &mut self.referenced
-            && referenced.room_before_payload() > 0
-        {
-            let start = self.buffer.len();
-            self.buffer.append_zeros(referenced.room_before_payload());
-            referenced.leave_room(start..self.buffer.len());
-        }
+        self.leave_room();
         self.buffer.extend_from_slice(header.as_slice());
         Ok(())
     }
@@ -445,7 +451,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        let room = self.referenced.as_ref().map_or(0, Referenced::room_before_payload);
+        let room = self.referenced.as_ref().map_or(0, Referenced::room);
         if self.buffer.try_reserve(len.saturating_add(HEADERS + room)) {
             Ok(())
         } else {
@@ -504,8 +510,8 @@ impl<B: Buffer> Encoder<B> {
         // The greatest number stands for no object.
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
         self.framing.enter(&mut self.buffer);
-        self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, 0));
-        referenced.refer(self.buffer.len(), target);
+        let byte = referenced.refer(self.buffer.len() + SHORT_REFERENCE, target);
+        self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, byte));
         true
     }
 

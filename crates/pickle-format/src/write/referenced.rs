@@ -2,7 +2,8 @@
 //!
 //! While a pickle is written, nothing is memoized: what is noted is where each MEMOIZE would stand. References are two
 //! bytes long at first. [`Referenced::settle`] then numbers the objects that are referred to, puts a MEMOIZE behind each,
-//! and gives the references their numbers. The result is what `pickletools.optimize` would make of a pickle in which
+//! and gives the references their numbers, unless they have them: as long as each object that is referred to for the first
+//! time stands behind the one before it, as in records with the same keys, its number is known at once. The result is what `pickletools.optimize` would make of a pickle in which
 //! everything is memoized, and does not depend on how the writer found out what might be referred to.
 
 use std::ops::Range;
@@ -13,9 +14,11 @@ use crate::write::buffer::Buffer;
 use crate::write::frame::FRAME_HEADER_SIZE;
 
 /// How long a reference is until it has its number, and in the end if that is less than 256.
-const SHORT: usize = 2;
+pub(super) const SHORT: usize = 2;
 /// How long it is with a greater number.
 const LONG: usize = 5;
+/// How many objects have numbers that a short reference holds.
+const NUMBERS_OF_A_BYTE: usize = 1 << u8::BITS;
 
 /// Marks, in [`Referenced::places`], an object that is referred to.
 const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
@@ -25,8 +28,13 @@ const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
 /// It can be used again, which spares allocations.
 #[derive(Debug, Default)]
 pub struct Referenced {
-    /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending.
+    /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending. For one
+    /// that is referred to, as long as all of those were in order: which of them it is.
     places: Vec<usize>,
+    /// Whether an object was referred to for the first time after one behind it.
+    out_of_order: bool,
+    /// Up to here, an object that is referred to for the first time is out of order.
+    in_order_from: usize,
     /// Whether anything is to be memoized.
     any: bool,
     /// How many objects are referred to for which no room was left yet.
@@ -34,7 +42,7 @@ pub struct Referenced {
     /// The room that was left, before large payloads.
     room: Vec<Range<usize>>,
     references: References,
-    /// The places of those that are referred to, when they are numbered.
+    /// The places of those that are referred to, when they are numbered: at once as long as they are in order.
     memoized: Vec<usize>,
     /// The frames that are closed, from their headers to their ends.
     frames: Vec<Range<usize>>,
@@ -50,26 +58,56 @@ impl Referenced {
         self.places.push(end);
     }
 
-    /// The two bytes before this offset are a reference to the object that was noted as number `target`.
+    /// The two bytes before this offset are to be a reference to the object that was noted as number `target`. Returns the
+    /// second of them.
     #[inline(always)]
-    pub(super) fn refer(&mut self, end: usize, target: u32) {
-        if self.places[target as usize] & IS_REFERENCED == 0 {
-            self.keep(target as usize);
+    pub(super) fn refer(&mut self, end: usize, target: u32) -> u8 {
+        let mut number = self.places[target as usize];
+        if number & IS_REFERENCED == 0 {
+            number = self.keep(target as usize);
         }
         self.references.push(end, target);
+        #[expect(clippy::cast_possible_truncation, reason = "what it does not hold is written when the pickle is settled")]
+        let byte = number as u8;
+        byte
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
+    ///
+    /// What is returned has the lowest bits of its number, if that is known.
     #[cold]
-    pub(super) fn keep(&mut self, target: usize) {
-        self.without_room += usize::from(self.places[target] & IS_REFERENCED == 0);
-        self.places[target] |= IS_REFERENCED;
+    #[inline(never)]
+    pub(super) fn keep(&mut self, target: usize) -> usize {
+        if self.places[target] & IS_REFERENCED != 0 {
+            return self.places[target];
+        }
+        self.without_room += 1;
         self.any = true;
+        if target < self.in_order_from {
+            self.give_up_order();
+        }
+        if !self.out_of_order {
+            self.in_order_from = target + 1;
+            self.memoized.push(std::mem::replace(&mut self.places[target], self.memoized.len()));
+        }
+        self.places[target] |= IS_REFERENCED;
+        self.places[target]
     }
 
-    /// How many bytes are to be left before a large payload. What stands before it will be longer by as much, and the payload
-    /// need not be moved for that.
-    pub(super) fn room_before_payload(&self) -> usize {
+    /// From here on, objects are numbered when the pickle is whole.
+    #[cold]
+    fn give_up_order(&mut self) {
+        if !std::mem::replace(&mut self.out_of_order, true) {
+            for place in self.places.iter_mut().filter(|place| **place & IS_REFERENCED != 0) {
+                *place = self.memoized[*place & !IS_REFERENCED] | IS_REFERENCED;
+            }
+            self.memoized.clear();
+        }
+    }
+
+    /// How many bytes are to be left between two frames or before a large payload. What stands before will be longer by as
+    /// much, and what follows need not be moved for that.
+    pub(super) fn room(&self) -> usize {
         self.without_room
     }
 
@@ -86,6 +124,7 @@ impl Referenced {
 
     /// A frame is closed whose header, at `start`, was taken out: it held some few bytes.
     pub(super) fn closed_without_header(&mut self, start: usize) {
+        self.give_up_order();
         for place in self.places.iter_mut().rev().take_while(|place| **place & !IS_REFERENCED > start) {
             *place -= FRAME_HEADER_SIZE;
         }
@@ -101,8 +140,15 @@ impl Referenced {
     pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
             let mut memoized = std::mem::take(&mut self.memoized);
-            self.number(&mut memoized);
-            let longer = self.references.write_numbers(&self.places, buffer.as_mut_slice());
+            if self.out_of_order {
+                self.number(&mut memoized);
+            }
+            let all_are_written = !self.out_of_order && memoized.len() <= NUMBERS_OF_A_BYTE;
+            let longer = if all_are_written {
+                0
+            } else {
+                self.references.write_numbers(&self.places, buffer.as_mut_slice())
+            };
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
@@ -126,6 +172,8 @@ impl Referenced {
 
     fn forget(&mut self) {
         self.places.clear();
+        self.out_of_order = false;
+        self.in_order_from = 0;
         self.any = false;
         self.without_room = 0;
         self.room.clear();
@@ -139,7 +187,7 @@ impl Referenced {
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
                 memoized.push(*place & !IS_REFERENCED);
-                *place = memoized.len() - 1;
+                *place = memoized.len() - 1 | IS_REFERENCED;
             }
         }
     }
@@ -255,11 +303,11 @@ impl References {
                 let (Some(low), Some(high), Some(target)) = (words.next(), words.next(), words.next()) else { break };
                 words.next();
                 end += distance(*low, *high);
-                number = numbers[*target as usize];
+                number = numbers[*target as usize] & !IS_REFERENCED;
                 *target = u32::try_from(number).expect(FEWER);
             } else {
                 end += *word as usize & FARTHEST;
-                number = numbers[(*word >> DISTANCE_BITS) as usize];
+                number = numbers[(*word >> DISTANCE_BITS) as usize] & !IS_REFERENCED;
                 *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & ((1 << DISTANCE_BITS) - 1);
             }
             // Without a branch, which nobody could predict. Those that are longer are written once more.
