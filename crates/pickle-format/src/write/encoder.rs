@@ -219,12 +219,21 @@ impl<B: Buffer> Encoder<B> {
 /// Opcodes and atoms.
 impl<B: Buffer> Encoder<B> {
     /// An opcode that has no argument.
-    #[inline]
+    #[inline(always)]
     pub fn op(&mut self, opcode: Opcode) {
         self.expect(opcode);
         debug_assert_eq!(opcode.info().argument, ArgumentKind::None, "{} has an argument", opcode.name());
         self.framing.enter(&mut self.buffer);
         self.buffer.push(opcode.byte());
+    }
+
+    /// An opcode that has no argument, and perhaps a `MARK` behind it.
+    #[inline(always)]
+    pub fn op_and_mark_if(&mut self, opcode: Opcode, has_mark: bool) {
+        self.expect(opcode);
+        self.framing.enter(&mut self.buffer);
+        let bytes = u64::from(opcode.byte()) | u64::from(Opcode::Mark.byte()) << 8;
+        self.buffer.extend_from_word(bytes, 1 + usize::from(has_mark));
     }
 
     /// An object made by the `__new__` of the class on top of the stack, without arguments: `EMPTY_TUPLE`, `NEWOBJ`.
@@ -269,7 +278,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// An `int` of at most 32 bits, where ints are binary. For others it writes nothing and returns false.
-    #[inline]
+    #[inline(always)]
     pub fn try_int(&mut self, value: i64) -> bool {
         let Ok(value) = i32::try_from(value) else { return false };
         if self.binary {
@@ -278,7 +287,7 @@ impl<B: Buffer> Encoder<B> {
         self.binary
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_int(&mut self, value: i32) {
         self.framing.enter(&mut self.buffer);
         // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
@@ -333,7 +342,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// A `float`, from protocol 1 on: `BINFLOAT`, with all its bits, those of a NaN included.
-    #[inline]
+    #[inline(always)]
     pub fn float(&mut self, value: f64) {
         self.expect(Opcode::BinFloat);
         self.write(&argument::float8(Opcode::BinFloat, value));
@@ -504,8 +513,22 @@ impl<B: Buffer> Encoder<B> {
 
     /// The same as [`get`](Self::get), where that is settled at the end of the pickle. Elsewhere, and if the index is too
     /// large, it writes nothing and returns false.
-    #[inline(always)]
+    #[inline(never)]
     pub fn refer(&mut self, index: usize) -> bool {
+        if let Some(referenced) = &mut self.referenced
+            && !self.framing.is_due()
+            && let Some(byte) = referenced.refer_at_once(self.buffer.len() + SHORT_REFERENCE, index)
+        {
+            let bytes = u64::from(Opcode::BinGet.byte()) | u64::from(byte) << 8;
+            self.buffer.extend_from_word(bytes, SHORT_REFERENCE);
+            return true;
+        }
+        self.refer_for_the_first_time(index)
+    }
+
+    /// The same, whatever there is to be done besides.
+    #[inline(never)]
+    fn refer_for_the_first_time(&mut self, index: usize) -> bool {
         let Some(referenced) = &mut self.referenced else { return false };
         // The greatest number stands for no object.
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
@@ -570,7 +593,7 @@ impl<B: Buffer> Encoder<B> {
 /// What all of the above append with.
 impl<B: Buffer> Encoder<B> {
     /// Appends bytes that belong in a frame. Called with arrays, whose length the compiler knows.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         self.framing.enter(&mut self.buffer);
         self.buffer.extend_from_slice(bytes);

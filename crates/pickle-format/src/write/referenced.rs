@@ -48,6 +48,9 @@ pub struct Referenced {
     frames: Vec<Range<usize>>,
 }
 
+/// What a function needs.
+const FEW_REFERENCES: usize = 64;
+
 /// How many numbers are kept for another pickle: 512 KiB. To touch new pages takes longer than to write references.
 const MOST_KEPT: usize = 64 << 10;
 
@@ -60,16 +63,18 @@ impl Referenced {
 
     /// The two bytes before this offset are to be a reference to the object that was noted as number `target`. Returns the
     /// second of them.
-    #[inline(always)]
     pub(super) fn refer(&mut self, end: usize, target: u32) -> u8 {
-        let mut number = self.places[target as usize];
-        if number & IS_REFERENCED == 0 {
-            number = self.keep(target as usize);
-        }
+        let number = self.keep(target as usize);
         self.references.push(end, target);
-        #[expect(clippy::cast_possible_truncation, reason = "what it does not hold is written when the pickle is settled")]
-        let byte = number as u8;
-        byte
+        lowest_byte(number)
+    }
+
+    /// The same, unless the object is referred to for the first time or the reference takes more than a word.
+    #[inline(always)]
+    pub(super) fn refer_at_once(&mut self, end: usize, target: usize) -> Option<u8> {
+        let number = *self.places.get(target)?;
+        let is_noted = number & IS_REFERENCED != 0 && self.references.push_within_capacity(end, target);
+        is_noted.then_some(lowest_byte(number))
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -82,7 +87,9 @@ impl Referenced {
             return self.places[target];
         }
         self.without_room += 1;
-        self.any = true;
+        if !std::mem::replace(&mut self.any, true) {
+            self.references.words.reserve(FEW_REFERENCES);
+        }
         if target < self.in_order_from {
             self.give_up_order();
         }
@@ -241,22 +248,30 @@ struct References {
 const DISTANCE_BITS: u32 = 8;
 /// The greatest distance in a word. None is 0.
 const FARTHEST: usize = (1 << DISTANCE_BITS) - 1;
+/// How many words a reference takes at most.
+const WORDS_OF_WIDE: usize = 5;
 /// A word that is no reference, for it has no distance.
 const WIDE: u32 = 0;
 
 impl References {
     #[inline(always)]
-    fn push(&mut self, end: usize, target: u32) {
+    fn push_within_capacity(&mut self, end: usize, target: usize) -> bool {
         let distance = end - self.last_end;
-        if distance <= FARTHEST && target >> (u32::BITS - DISTANCE_BITS) == 0 {
-            self.last_end = end;
-            if self.words.capacity() == 0 {
-                // What a function needs.
-                self.words.reserve(64);
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "it has eight bits")]
-            self.words.push(target << DISTANCE_BITS | distance as u32);
-        } else {
+        if distance > FARTHEST
+            || target >= 1 << (u32::BITS - DISTANCE_BITS)
+            || self.words.len() == self.words.capacity()
+        {
+            return false;
+        }
+        self.last_end = end;
+        #[expect(clippy::cast_possible_truncation, reason = "it has eight bits more than the target")]
+        self.words.push((target << DISTANCE_BITS | distance) as u32);
+        true
+    }
+
+    fn push(&mut self, end: usize, target: u32) {
+        self.words.reserve(WORDS_OF_WIDE);
+        if !self.push_within_capacity(end, target as usize) {
             self.push_wide(end, target);
         }
     }
@@ -323,6 +338,12 @@ impl References {
         self.words.clear();
         self.last_end = 0;
     }
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "what it does not hold is written when the pickle is settled")]
+const fn lowest_byte(number: usize) -> u8 {
+    number as u8
 }
 
 /// Why a number fits where its target did.

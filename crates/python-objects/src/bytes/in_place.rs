@@ -135,13 +135,13 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Appends a byte.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, byte: u8) {
         self.extend_from_slice(&[byte]);
     }
 
     /// Appends bytes.
-    #[inline]
+    #[inline(always)]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         // SAFETY: there is room.
@@ -161,7 +161,7 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Appends the first `len` of the eight bytes of a little-endian word.
-    #[inline]
+    #[inline(always)]
     pub fn extend_from_word(&mut self, word: u64, len: usize) {
         self.reserve(size_of_val(&word));
         // SAFETY: there is room for all eight bytes.
@@ -199,13 +199,13 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Makes room, or returns false for lack of memory. Nothing that was appended is there any more then.
-    #[inline]
+    #[inline(always)]
     pub fn try_reserve(&mut self, additional: usize) -> bool {
         additional <= self.capacity - self.len || self.grow(additional)
     }
 
     /// Makes room, or unwinds with [`OutOfMemory`].
-    #[inline]
+    #[inline(always)]
     fn reserve(&mut self, additional: usize) {
         if !self.try_reserve(additional) {
             give_up();
