@@ -174,22 +174,27 @@ impl<'py> Engine<'py, '_> {
         }
         self.inline_levels += 1;
         let mut cursor = ListCursor::new(list);
-        while let Some(item) = cursor.next(list, true) {
-            let is_done = self.save_part(&item);
-            if !is_done || is_batch && cursor.taken() == BATCH_SIZE {
-                let batch = if is_batch { Batch::Open(cursor.taken()) } else { Batch::Single { pending: true } };
-                let frame = ListFrame { list: list.clone(), cursor, calls: self.calls, batch };
-                return self.leave_to_frame(frame, is_done);
+        let attention_from = if is_batch { BATCH_SIZE } else { 1 };
+        let goes_on = loop {
+            let Some(item) = cursor.next(list, true) else {
+                if is_batch {
+                    self.encoder.op(Opcode::Appends);
+                }
+                self.inline_levels -= 1;
+                return AtOnce::Done;
+            };
+            if !self.save_part(&item) {
+                break false;
             }
-            if !is_batch {
+            if cursor.taken() >= attention_from {
+                if is_batch {
+                    break true;
+                }
                 self.encoder.op(Opcode::Append);
             }
-        }
-        if is_batch {
-            self.encoder.op(Opcode::Appends);
-        }
-        self.inline_levels -= 1;
-        AtOnce::Done
+        };
+        let batch = if is_batch { Batch::Open(cursor.taken()) } else { Batch::Single { pending: true } };
+        self.leave_to_frame(ListFrame { list: list.clone(), cursor, calls: self.calls, batch }, goes_on)
     }
 
     #[inline(never)]
@@ -211,38 +216,42 @@ impl<'py> Engine<'py, '_> {
         }
         self.inline_levels += 1;
         let own = dict::has_keys_of_its_own(dict);
-        let mut taken = 0;
-        loop {
+        let (mut taken, attention_from) = (0, if is_batch { BATCH_SIZE } else { 1 });
+        // What is in progress where the walk is left: a value whose key is not done, and whether anything.
+        let (value, goes_on) = loop {
             let (key, value) = match cursor.next(dict, true) {
                 Ok(Some(item)) => item,
-                Ok(None) => break,
+                Ok(None) => {
+                    if is_batch {
+                        self.encoder.op(Opcode::SetItems);
+                    }
+                    self.inline_levels -= 1;
+                    return AtOnce::Done;
+                }
                 Err(error) => {
                     self.failure = Some(error);
-                    let frame = DictFrame::at(dict, cursor, self.calls, taken, None, Batch::Open(taken));
-                    return self.leave_to_frame(frame, false);
+                    // The item that would be next is in no path.
+                    taken = if is_batch { 0 } else { taken };
+                    break (None, false);
                 }
             };
             taken += 1;
-            let mut is_done = self.save_key_part(&key, own);
-            let key_is_done = is_done;
-            if is_done {
-                is_done = self.save_part(&value);
+            if !self.save_key_part(&key, own) {
+                break (Some(value), false);
             }
-            if !is_done || taken == BATCH_SIZE {
-                let batch = if is_batch { Batch::Open(taken) } else { Batch::Single { pending: true } };
-                let value = if key_is_done { None } else { Some(value) };
-                let frame = DictFrame::at(dict, cursor, self.calls, taken, value, batch);
-                return self.leave_to_frame(frame, is_done);
+            if !self.save_part(&value) {
+                break (None, false);
             }
-            if !is_batch {
+            if taken >= attention_from {
+                if is_batch {
+                    break (None, true);
+                }
                 self.encoder.op(Opcode::SetItem);
             }
-        }
-        if is_batch {
-            self.encoder.op(Opcode::SetItems);
-        }
-        self.inline_levels -= 1;
-        AtOnce::Done
+        };
+        let batch = if is_batch { Batch::Open(taken) } else { Batch::Single { pending: true } };
+        let frame = DictFrame::at(dict, cursor, self.calls, taken, value, batch);
+        self.leave_to_frame(frame, goes_on)
     }
 
     /// A tuple that nobody else refers to: it does not go into the memo.

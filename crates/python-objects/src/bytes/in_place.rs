@@ -151,13 +151,15 @@ impl<'py> BytesBuilder<'py> {
     /// Appends bytes, and others behind them.
     #[inline]
     pub fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
-        self.reserve(first.len() + second.len());
-        // SAFETY: there is room for both.
+        let len = first.len() + second.len();
+        self.reserve(len);
+        // SAFETY: there is room for both; nobody else has a reference to what is behind the first `len` bytes.
         unsafe {
-            self.append(first);
-            copy(second, self.start.add(self.len));
+            let end = self.start.add(self.len);
+            end.copy_from_nonoverlapping(first.as_ptr(), first.len());
+            copy(second, end.add(first.len()));
         }
-        self.len += second.len();
+        self.len += len;
     }
 
     /// Appends the first `len` of the eight bytes of a little-endian word.
