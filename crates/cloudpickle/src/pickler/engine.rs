@@ -9,7 +9,7 @@ use pickle_format::{Encoder, FormatError, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
+use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::bytes::OutOfMemory;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
@@ -24,7 +24,7 @@ use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
-use super::save_at_once::AtOnce;
+use super::save_at_once::{AtOnce, LAST_KEYS};
 use super::save_function::{LastClosure, MadeOfCode};
 use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
@@ -92,6 +92,8 @@ pub(super) struct Engine<'py, 's> {
     pub(super) inline_levels: usize,
     /// Below how many levels containers are written without a frame: 0 where that is not done.
     pub(super) levels_at_once: usize,
+    /// The addresses of keys that the memo has, and their indexes there: the last ones at each place in a dict.
+    pub(super) last_keys: [(usize, usize); LAST_KEYS],
     /// Why the part that is being left failed, if it is not suspended.
     pub(super) failure: Option<PyErr>,
     /// The frames that are being moved to the stack of `run`, the innermost first.
@@ -155,6 +157,7 @@ impl<'py, 's> Engine<'py, 's> {
             in_progress: Addresses::default(),
             inline_levels: 0,
             levels_at_once: if has_short_way { INLINE_LEVELS } else { 0 },
+            last_keys: [(0, 0); LAST_KEYS],
             failure: None,
             unwinding: Vec::new(),
             optimism: Optimism::none(),

@@ -9,6 +9,7 @@ use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyList, PyTuple};
 use python_objects::dict::{self, DictCursor};
+use python_objects::identity;
 use python_objects::kind::Kind;
 use python_objects::list::ListCursor;
 
@@ -16,6 +17,9 @@ use super::engine::Engine;
 use super::frame::{Saved, Suspendable};
 use super::optimism::Shared;
 use super::save_container::{BATCH_SIZE, Batch, DictFrame, ListFrame, TupleFrame};
+
+/// How many keys are remembered, by their places in dicts.
+pub(super) const LAST_KEYS: usize = 8;
 
 /// What became of an object.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,6 +109,29 @@ impl<'py> Engine<'py, '_> {
     #[inline(always)]
     pub(super) fn save_key_part(&mut self, key: &Bound<'py, PyAny>, own: bool) -> bool {
         self.save_key_at_once(key, own) || self.save_any_key(key)
+    }
+
+    /// The same for the key number `place` of its dict: records mostly have the keys of the one before, in the same order.
+    #[inline(always)]
+    fn save_key_in_place(&mut self, key: &Bound<'py, PyAny>, own: bool, place: usize) -> bool {
+        // The memo has it as long as the dump lasts, so that its address is nothing else's.
+        let (address, index) = self.last_keys[place % LAST_KEYS];
+        if address == identity::of(key) && self.encoder.len() < self.at_once_below && self.encoder.refer(index) {
+            return true;
+        }
+        if self.encoder.len() >= self.at_once_below
+            || Kind::of(key) != Kind::Str
+            || own && self.optimism.is_shared(key) == Shared::Never
+        {
+            return self.save_key_part(key, own);
+        }
+        match self.memo.look_up(key) {
+            Ok(index) => {
+                self.last_keys[place % LAST_KEYS] = (identity::of(key), index);
+                self.encoder.refer(index) || self.save_any_key(key)
+            }
+            Err(free) => self.save_new_str_at_once(key, free) || self.save_any_key(key),
+        }
     }
 
     #[inline(never)]
@@ -236,7 +263,7 @@ impl<'py> Engine<'py, '_> {
                 }
             };
             taken += 1;
-            if !self.save_key_part(&key, own) {
+            if !self.save_key_in_place(&key, own, taken) {
                 break (Some(value), false);
             }
             if !self.save_part(&value) {

@@ -58,7 +58,7 @@ impl<'py> Engine<'py, '_> {
 
     /// The same for one that the memo does not have.
     #[inline(never)]
-    fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
+    pub(super) fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
         let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
         let is_written = ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
         if is_written && !self.settings.fast {

@@ -151,11 +151,8 @@ impl Referenced {
                 self.number(&mut memoized);
             }
             let all_are_written = !self.out_of_order && memoized.len() <= NUMBERS_OF_A_BYTE;
-            let longer = if all_are_written {
-                0
-            } else {
-                self.references.write_numbers(&self.places, buffer.as_mut_slice())
-            };
+            let longer =
+                if all_are_written { 0 } else { self.references.write_numbers(&self.places, buffer.as_mut_slice()) };
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
