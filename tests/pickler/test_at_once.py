@@ -129,7 +129,7 @@ def test_containers_that_change(first):
     assert cloudpickle.dumps(pairs()) == _native.dumps_without_shortcuts(pairs())
 
 
-@not_on_pypy("dict walks")
+@not_on_pypy("dicts of another kind")
 def test_a_dict_that_changes():
     for size in [1, 2, 3]:
         changed = {number: number for number in range(size - 1)}

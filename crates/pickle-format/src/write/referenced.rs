@@ -191,7 +191,7 @@ impl Referenced {
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
                 memoized.push(*place & !IS_REFERENCED);
-                *place = memoized.len() - 1 | IS_REFERENCED;
+                *place = (memoized.len() - 1) | IS_REFERENCED;
             }
         }
     }
