@@ -119,7 +119,7 @@ impl Memo {
         // Without a table, a place will be found when there is one.
         let Some(entry) = self.table.get(at) else { return Err(FreePlace(at)) };
         if entry.address == address {
-            Ok(entry.index)
+            Ok(entry.index())
         } else if entry.address == 0 {
             Err(FreePlace(at))
         } else {
@@ -131,7 +131,7 @@ impl Memo {
     fn look_up_after_collision(&self, address: usize) -> Result<usize, FreePlace> {
         let at = self.find_after_collision(address);
         let entry = self.table[at];
-        if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index) }
+        if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index()) }
     }
 
     /// Adds `obj`, which was just looked up.
@@ -141,7 +141,7 @@ impl Memo {
             self.put(obj);
             return;
         }
-        self.table[place.0] = Entry { address: identity::of(obj), index: self.objects.len() };
+        self.table[place.0] = Entry::new(identity::of(obj), self.objects.len());
         self.objects.push(obj.clone().unbind());
     }
 
