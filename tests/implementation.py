@@ -18,6 +18,7 @@ LACKING = {
     "deep tuples": "an extension gets a tuple with all tuples inside it, which takes native stack: a RecursionError",
     "infinity as text": "its unpickler does not read the infinities and NaN that its own pickler writes in protocol 0",
     "a C pickler": "its compiled pickler writes other bytes than CPython's: other batches, other memo entries",
+    "an unpickler of ours": "loads is pickle's own there, with its own errors and its own way with names and buffers",
     "room beside a limit": "it takes and returns memory in large pieces, so that a limit says nothing about a dump",
     "arrays": "numpy makes the parts of an array anew each time it is asked, and which of them are one object varies",
     "signatures": "its pickle.load and pickle.loads show other parameters than CPython's",

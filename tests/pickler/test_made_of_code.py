@@ -3,12 +3,17 @@
 import contextlib
 import copyreg
 import dataclasses
+import functools
+import gc
 import importlib
 import io
+import json
+import linecache
 import pickle
 import pickletools
 import sys
 import types
+import weakref
 
 import pytest
 
@@ -73,6 +78,19 @@ class Base:
     def twice(self, value): self.x = value / 2
     view = types.MappingProxyType({"a": 1})
 class One: value = 1
+class Descriptors:
+    @property
+    def me(self): return Descriptors
+    @me.deleter
+    def me(self): pass
+    again = me
+    documented = property(doc="doc")
+    nothing = property()
+    of_class = classmethod(me.fget)
+    static = staticmethod(Base)
+    inner = staticmethod(classmethod(len))
+Descriptors.me.fdel.of = Descriptors.__dict__["me"]
+Descriptors.__dict__["static"].note = 1
 class Slotted:
     __slots__ = {"x": "documented", "__dict__": None}
     def me(self): return self, Slotted
@@ -136,9 +154,11 @@ BY_VALUE = defined_in_a_script()
 def test_bytes_of_the_long_way(name, protocol):
     obj = BY_VALUE[name]
     for value in (obj, [obj, obj, name]):
-        ours, long_way = cloudpickle.dumps(value, protocol), _native.dumps_without_shortcuts(value, protocol)
-        # Before protocol 4, what nobody refers to is in the memo or not.
-        assert ours == long_way if protocol >= 4 else pickletools.optimize(ours) == pickletools.optimize(long_way)
+        long_way = _native.dumps_without_shortcuts(value, protocol)
+        # What is known of code is found out in the first two dumps.
+        for ours in [cloudpickle.dumps(value, protocol) for _ in range(3)]:
+            # Before protocol 4, what nobody refers to is in the memo or not.
+            assert ours == long_way if protocol >= 4 else pickletools.optimize(ours) == pickletools.optimize(long_way)
 
 
 def test_bytes_of_the_long_way_for_all_at_once():
@@ -295,6 +315,11 @@ def cases_of_errors():
     yield "base of a class", class_with(class_with(note=stop))
     yield "slots of a class", class_with(__slots__=Slots({"a": stop}))
     yield "metaclass", type("Meta", (type,), {"__module__": "__main__", "note": stop})("C", (), {"other": 1, "more": 2})
+    yield "property of a class", class_with(note=property(function_with(__defaults__=(stop,)), None))
+    yield "setter of a property", class_with(note=property(None, function_with(value=stop)))
+    yield "documentation of a property", class_with(note=property(None, doc=stop))
+    yield "class method", class_with(note=classmethod(function_with(note=stop)))
+    yield "static method", class_with(note=staticmethod(stop))
     constant = (lambda: 0).__code__
     yield "code", constant.replace(co_consts=(None, (stop,)))
 
@@ -346,6 +371,96 @@ def test_names_are_no_part_of_the_data():
     names = cloudpickle.dumps(namespace["same_name"])
     namespace["name"] = "".join(["same", "_name"])
     assert cloudpickle.dumps(namespace["same_name"]) == names
+
+
+CONSTANTS = {
+    "numbers": (None, True, False, 0, 255, 256, 65536, -1, 1 << 31, 1 << 63, 1 << 700, 0.5, -0.0, float("inf")),
+    "others": (1j, ...),
+    "text": ("", "a", "ab", "\u00e9", "\u20ac", "\ud800", "x" * 255, "x" * 256, "\u20ac" * 300, "x" * 1025, "x" * 5000),
+    "long text": ("x" * 20_000, "ab"),
+    "bytes": (b"", b"a", b"x" * 255, b"x" * 256, b"x" * 1025, b"x" * 5000),
+    "long bytes": (b"x" * 20_000, ("ab",)),
+    "tuples": (None, (), (1,), (1, 2), ("a", 2, "ab"), ("a", "b", ("c", ("d", "ab"))), frozenset({"a", 1})),
+    "one tuple twice": (None, same := ("ab", "cd"), same, (same, same)),
+    "deep": (None, functools.reduce(lambda inner, _: (inner, "x"), range(30), ())),
+    "many": (None, *(f"constant {index}" for index in range(500))),
+    "code": (None, (lambda: lambda: "ab").__code__, (lambda: {"ab", 1, 2}).__code__),
+    "of somebody's": (None, ["list"], {"a": ("b",)}, object, json),
+}
+
+
+@pytest.mark.parametrize("case", CONSTANTS)
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_constants_of_code_that_is_written_again(case, protocol):
+    constants = CONSTANTS[case]
+    code = BY_VALUE["plain"].__code__.replace(co_consts=constants, co_name="ab")
+    function = types.FunctionType(code, {"__name__": "__main__"})
+    # What the pickle has already is referred to, and the other way round.
+    mixed = [[code, constants, *constants], [*constants, code, function], ["ab", code.co_code, code]]
+    for value in (code, function, *mixed):
+        long_way = _native.dumps_without_shortcuts(value, protocol)
+        for _ in range(3):
+            assert cloudpickle.dumps(value, protocol) == long_way
+        file = [io.BytesIO(), io.BytesIO()]
+        for each in file:
+            cloudpickle.dump(value, each, protocol)
+        assert file[0].getvalue() == file[1].getvalue()
+        assert pickle.loads(long_way) is not None
+
+
+def test_what_code_refers_to_is_not_kept():
+    class Constant:
+        pass
+
+    constant = Constant()
+    gone = weakref.ref(constant)
+    code = BY_VALUE["plain"].__code__.replace(co_consts=(None, (constant,)))
+    for _ in range(3):
+        cloudpickle.dumps(code)
+    del code, constant
+    gc.collect()
+    assert gone() is None
+
+
+def test_files_that_do_not_last_are_noted_each_time():
+    """`file_name` notes where tracebacks find the lines; what is known of code does not leave that out."""
+    code = BY_VALUE["plain"].__code__.replace(co_filename="<python-input-7>")
+    for line in ["one", "two", "three"]:
+        linecache.cache["<python-input-7>"] = (len(line), None, [line], "<python-input-7>")
+        cloudpickle.dumps(code)
+        assert linecache.cache["<python-input>"][2] == [line]
+    del linecache.cache["<python-input-7>"], linecache.cache["<python-input>"]
+
+
+def test_names_of_one_dump_are_not_shared_with_the_data_of_the_next():
+    function = BY_VALUE["renamed"]
+    expected = cloudpickle.dumps(function)
+
+    class Inside:
+        """Dumps within a dump, under the same names."""
+
+        def __reduce__(self):
+            assert cloudpickle.dumps(function) == expected
+            return int, ()
+
+    for _ in range(3):
+        value = [function, Inside(), function, BY_VALUE["plain"]]
+        assert cloudpickle.dumps(value) == _native.dumps_without_shortcuts(value)
+    assert cloudpickle.dumps(function) == expected
+    # A memo that outlives the dump does not get the strings either: each dump of a pickler has its own.
+    for _ in range(2):
+        file = io.BytesIO()
+        pickler = Pickler(file)
+        pickler.dump(function)
+        first = file.tell()
+        pickler.dump(BY_VALUE["plain"])
+        written = file.getvalue()[first:]
+        cloudpickle.dumps([function, BY_VALUE["plain"]])
+        file = io.BytesIO()
+        pickler = Pickler(file)
+        pickler.dump(function)
+        pickler.dump(BY_VALUE["plain"])
+        assert file.getvalue()[first:] == written
 
 
 def test_plain_enumeration_is_names_and_values():

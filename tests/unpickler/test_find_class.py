@@ -100,8 +100,7 @@ def test_an_import_that_fails(loads, tmp_path, monkeypatch):
         loads(pickle_of("fails_on_import", "value"))
 
 
-# PyPy's unpickler does not call it for modules that are there.
-@not_on_pypy("a C pickler")
+@not_on_pypy("an unpickler of ours")
 @LOADERS
 def test_an_import_function_that_is_replaced(loads, module, monkeypatch):
     asked = []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from outcomes import outcome
 
 import cloudpickle
-from implementation import PYPY
+from implementation import not_on_pypy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "pickler"))
 import corpus
@@ -78,8 +78,7 @@ OTHERS = st.sampled_from([info.code.encode("latin-1") for info in pickletools.op
 PROGRAMS = st.lists(st.one_of(PIECES, PIECES, ACTIONS, ACTIONS, OTHERS), max_size=30).map(b"".join)
 
 
-# PyPy's compiled unpickler crashes at opcodes that lack what they work on.
-@pytest.mark.skipif(PYPY, reason="PyPy: loads is pickle's own")
+@not_on_pypy("an unpickler of ours")
 @settings(max_examples=2000)
 @given(st.sampled_from([b"\x80\x05", b"\x80\x04", b"\x80\x03", b""]), PROGRAMS, st.sampled_from([b".", b""]))
 def test_any_program(head, program, stop):
@@ -108,7 +107,7 @@ def test_objects(name, dumps, protocol):
     assert expected[0] == "returned"
 
 
-@pytest.mark.skipif(PYPY, reason="PyPy: loads is pickle's own")
+@not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_a_pickle_cut_off_anywhere(protocol):
     data = pickle.dumps([make_plain(a=1, b={"c": (1, 2.5, None)}), {3, 4}, b"x" * 300, len, 1 << 90], protocol)
@@ -116,7 +115,7 @@ def test_a_pickle_cut_off_anywhere(protocol):
         assert same(data[:length])[0] == "raised"
 
 
-@pytest.mark.skipif(PYPY, reason="PyPy: loads is pickle's own")
+@not_on_pypy("an unpickler of ours")
 @given(st.data())
 def test_a_pickle_with_a_wrong_byte(draw):
     data = bytearray(cloudpickle.dumps([make_plain(a=1, b={"c": (1, 2.5, None)}), {3, 4}, b"xyz", len, (), [], {}]))

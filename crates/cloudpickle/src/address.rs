@@ -45,6 +45,67 @@ impl<T> FirstByAddress<T> {
     }
 }
 
+/// The same where there are a few as a rule, which are found by looking at each. They have numbers in their order.
+pub(crate) struct FewByAddress<T> {
+    entries: Vec<(usize, T)>,
+    /// Their numbers, as soon as there are more than [`FEW`].
+    numbers: ByAddress<usize>,
+}
+
+/// Up to how many addresses are looked at one by one.
+const FEW: usize = 16;
+
+impl<T> Default for FewByAddress<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), numbers: ByAddress::default() }
+    }
+}
+
+impl<T> FewByAddress<T> {
+    /// The number of an object that is there.
+    #[inline]
+    pub(crate) fn number(&self, address: usize) -> Option<usize> {
+        if self.entries.len() <= FEW {
+            self.entries.iter().position(|(known, _)| *known == address)
+        } else {
+            self.numbers.get(&address).copied()
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, address: usize) -> Option<&T> {
+        self.number(address).map(|number| &self.entries[number].1)
+    }
+
+    /// Adds an object that is not there.
+    #[inline]
+    pub(crate) fn insert(&mut self, address: usize, value: T) {
+        self.entries.push((address, value));
+        if self.entries.len() > FEW {
+            self.index();
+        }
+    }
+
+    #[inline(never)]
+    fn index(&mut self) {
+        let known = self.numbers.len();
+        let new = self.entries.iter().enumerate().skip(known);
+        self.numbers.extend(new.map(|(number, (address, _))| (*address, number)));
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        if !self.numbers.is_empty() {
+            self.numbers.clear();
+        }
+    }
+}
+
 /// Addresses are no attacker's choice: a multiplication spreads them well enough.
 #[derive(Default)]
 pub(crate) struct AddressHasher(u64);

@@ -212,6 +212,8 @@ pub(crate) struct State {
     pub(crate) default_factory_sentinel_type: Py<PyType>,
     /// The type of `dataclasses.KW_ONLY` (Python 3.10), or of `MISSING`.
     pub(crate) kw_only_type: Py<PyType>,
+    /// The metadata of fields of dataclasses that were given none: a view of an empty dict.
+    pub(crate) empty_metadata: Option<Py<PyAny>>,
     /// The type of `contextvars.Token.MISSING`.
     pub(crate) token_missing_type: Py<PyType>,
     /// What `_make_cell` and `_get_cell_contents` take for "no value".
@@ -267,6 +269,7 @@ impl State {
             missing_type: missing.get_type().unbind(),
             default_factory_sentinel_type: dataclasses.getattr("_HAS_DEFAULT_FACTORY")?.get_type().unbind(),
             kw_only_type: kw_only.unwrap_or(missing).get_type().unbind(),
+            empty_metadata: empty_metadata(&dataclasses)?,
             token_missing_type: token_missing.get_type().unbind(),
             empty_cell_value: Py::new(py, EmptyCellValue)?,
             dispatch_table: py
@@ -298,6 +301,17 @@ impl State {
             deep_recursion_error: deep_recursion_error(py)?,
         })
     }
+}
+
+/// The metadata of a field that was given none, if all such fields have the same, and it shows a plain dict.
+fn empty_metadata(dataclasses: &Bound<'_, PyModule>) -> PyResult<Option<Py<PyAny>>> {
+    let py = dataclasses.py();
+    let Some(metadata) = dataclasses.getattr_opt("_EMPTY_METADATA")? else { return Ok(None) };
+    let shown = py.import("gc")?.getattr("get_referents")?.call1((&metadata,))?;
+    let is_view_of_dict = metadata.get_type().name()? == "mappingproxy"
+        && shown.len()? == 1
+        && shown.get_item(0)?.is_exact_instance_of::<PyDict>();
+    Ok(is_view_of_dict.then(|| metadata.unbind()))
 }
 
 /// What the module `types` names. Where it has two names for a type, the second one counts, as it does upstream.

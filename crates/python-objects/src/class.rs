@@ -71,6 +71,63 @@ pub fn attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -
     class.getattr(name)
 }
 
+/// What [`names`] gives.
+pub struct Names<'py> {
+    /// `__name__`
+    pub name: Bound<'py, PyString>,
+    /// `__qualname__`
+    pub qualname: Bound<'py, PyString>,
+}
+
+/// The names of a class that was made at run time, where nobody but `type` has a say in what they are. Asking for each by
+/// name takes a walk through the metaclass and a call.
+#[cfg(not(PyPy))]
+#[inline]
+#[must_use]
+pub fn names<'py>(class: &Bound<'py, PyType>) -> Option<Names<'py>> {
+    use pyo3::ffi;
+
+    if !is_plain_heap_type(class) {
+        return None;
+    }
+    // SAFETY: a live type that was made at run time is of this layout on a build for this version, and both fields hold
+    // strings as long as it lives; nothing has run since they were read.
+    let (name, qualname) = unsafe {
+        let class = &*class.as_ptr().cast::<ffi::PyHeapTypeObject>();
+        (class.ht_name, class.ht_qualname)
+    };
+    let py = class.py();
+    // SAFETY: as above: null or a live object, to which the type has a reference of its own.
+    let text = |field| unsafe { Bound::from_borrowed_ptr_or_opt(py, field) };
+    Some(Names { name: text(name)?.cast_into().ok()?, qualname: text(qualname)?.cast_into().ok()? })
+}
+
+/// Nothing, for PyPy has no such fields.
+#[cfg(PyPy)]
+#[must_use]
+pub fn names<'py>(_: &Bound<'py, PyType>) -> Option<Names<'py>> {
+    None
+}
+
+/// The `__module__` in the namespace of such a class, as it is at this moment. Nothing if there is none.
+#[inline]
+#[must_use]
+pub fn module<'py>(class: &Bound<'py, PyType>) -> Option<Bound<'py, PyAny>> {
+    if !is_plain_heap_type(class) {
+        return None;
+    }
+    own_dict(class)?.get_item(pyo3::intern!(class.py(), "__module__")).ok()?
+}
+
+/// Whether a class was made at run time, by `type` itself. On a build without a global lock nothing of it is read past
+/// Python, for another thread may be changing it.
+#[inline]
+fn is_plain_heap_type(class: &Bound<'_, PyType>) -> bool {
+    cfg!(not(any(PyPy, Py_GIL_DISABLED)))
+        && !is_static(class)
+        && class.get_type_ptr() == <PyType as pyo3::type_object::PyTypeInfo>::type_object_raw(class.py())
+}
+
 /// Whether `class` is a static type: C code has it, nobody can change it, and it lives as long as the process.
 #[must_use]
 pub fn is_static(class: &Bound<'_, PyType>) -> bool {

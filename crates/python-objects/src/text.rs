@@ -43,6 +43,17 @@ pub fn ascii<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a [u8]> {
     }
 }
 
+/// The characters of a `str`, unless it has lone surrogates; without a call where that can be.
+#[inline]
+#[must_use]
+pub fn characters<'a>(text: &'a Bound<'_, PyString>) -> Option<&'a str> {
+    match ascii(text) {
+        // SAFETY: ASCII is UTF-8.
+        Some(ascii) => Some(unsafe { std::str::from_utf8_unchecked(ascii) }),
+        None => text.to_str().ok(),
+    }
+}
+
 /// A `str` with the same characters and no other references, if they are ASCII and can be read without a call.
 #[cfg(not(any(PyPy, Py_3_14)))]
 #[must_use]

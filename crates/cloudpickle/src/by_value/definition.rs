@@ -22,12 +22,13 @@ use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 use python_objects::function::FunctionParts;
 use python_objects::kind::Kind;
-use python_objects::{identity, instance, int};
+use python_objects::text::characters;
+use python_objects::{class, identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
 use super::known_code::{Fingerprint, KnownCode};
 use super::lookup;
-use crate::address::{AddressHasher, ByAddress};
+use crate::address::{AddressHasher, FewByAddress};
 use crate::rebuild::cell::contents;
 use crate::reduce::deferred::is_type_var;
 use crate::runtime::Runtime;
@@ -124,31 +125,22 @@ impl Digest {
 
 /// The way through what one attribute holds.
 struct Walk<'py, 'a> {
-    /// Address to the number of the visit, for what may contain itself.
-    visited: ByAddress<u64>,
-    /// Keeps alive what was made on the way, whose addresses are in `visited`.
-    kept: Vec<Bound<'py, PyAny>>,
+    /// What was visited of what may contain itself. It is kept alive, for some of it was made on the way.
+    visited: FewByAddress<Bound<'py, PyAny>>,
     left: usize,
     /// The numbers of the classes that were met, which are kept alive here.
-    classes: ByAddress<(Bound<'py, PyType>, u64)>,
+    classes: FewByAddress<(Bound<'py, PyType>, u64)>,
     identities: &'a mut Vec<usize>,
 }
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
-        Self {
-            visited: ByAddress::default(),
-            kept: Vec::new(),
-            left: OBJECTS,
-            classes: ByAddress::default(),
-            identities,
-        }
+        Self { visited: FewByAddress::default(), left: OBJECTS, classes: FewByAddress::default(), identities }
     }
 
     /// Goes on to another attribute.
     fn begin_anew(&mut self) {
         self.visited.clear();
-        self.kept.clear();
         self.left = OBJECTS;
     }
 
@@ -187,13 +179,11 @@ impl<'py, 'a> Walk<'py, 'a> {
 
     /// The number of an earlier visit; if this is the first one, it is remembered.
     fn revisited(&mut self, value: &Bound<'py, PyAny>) -> Option<u64> {
-        let count = self.visited.len() as u64;
         let address = identity::of(value);
-        if let Some(earlier) = self.visited.get(&address) {
-            return Some(Digest::of("visited").word(*earlier).0);
+        if let Some(earlier) = self.visited.number(address) {
+            return Some(Digest::of("visited").word(earlier as u64).0);
         }
-        self.visited.insert(address, count);
-        self.kept.push(value.clone());
+        self.visited.insert(address, value.clone());
         None
     }
 
@@ -310,9 +300,13 @@ impl<'py, 'a> Walk<'py, 'a> {
     }
 
     fn class_number(&mut self, class: &Bound<'py, PyType>) -> u64 {
-        let (_, number) =
-            self.classes.entry(identity::of(class)).or_insert_with(|| (class.clone(), class_number(class)));
-        *number
+        let address = identity::of(class);
+        if let Some((_, number)) = self.classes.get(address) {
+            return *number;
+        }
+        let number = class_number(class);
+        self.classes.insert(address, (class.clone(), number));
+        number
     }
 
     fn identity(&mut self, value: &Bound<'py, PyAny>) -> u64 {
@@ -424,10 +418,10 @@ const FINGERPRINTED: [bool; FIELDS.len()] = {
 
 fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
     let digest = Digest::of(kind);
-    match text.to_str() {
-        Ok(text) => digest.bytes(text.as_bytes()).0,
+    match characters(text) {
+        Some(text) => digest.bytes(text.as_bytes()).0,
         // Lone surrogates.
-        Err(_) => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
+        None => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
     }
 }
 
@@ -439,9 +433,9 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
     if let Some((module, name)) = lookup::names_of_static_type(class) {
         return [module, name]
             .iter()
-            .fold(Digest::of("name"), |digest, part| match part.to_str() {
-                Ok(part) => digest.bytes(part.as_bytes()),
-                Err(_) => digest.bytes(b""),
+            .fold(Digest::of("name"), |digest, part| match characters(part) {
+                Some(part) => digest.bytes(part.as_bytes()),
+                None => digest.bytes(b""),
             })
             .0;
     }
@@ -456,10 +450,13 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
 
 fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
     let py = named.py();
-    [intern!(py, "__module__"), intern!(py, "__qualname__")]
+    let class = named.cast::<PyType>().ok();
+    let at_hand = [class.and_then(class::module), class.and_then(class::names).map(|names| names.qualname.into_any())];
+    at_hand
         .into_iter()
-        .fold(Digest::of("name"), |digest, name| match named.getattr(name) {
-            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| part.to_str().ok()) {
+        .zip([intern!(py, "__module__"), intern!(py, "__qualname__")])
+        .fold(Digest::of("name"), |digest, (found, name)| match found.map_or_else(|| named.getattr(name), Ok) {
+            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| characters(part)) {
                 Some(part) => digest.bytes(part.as_bytes()),
                 None => digest.bytes(part.to_string().as_bytes()),
             },

@@ -1,5 +1,6 @@
 //! What was found out about code, remembered for as long as a code object lives: code objects do not change.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use pyo3::prelude::*;
@@ -7,6 +8,7 @@ use pyo3::types::{PyCode, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefRefere
 use python_objects::identity;
 
 use super::code_globals::{global_names, names_of_submodules};
+use crate::pickler::CodeRecipe;
 use crate::runtime::Runtime;
 
 /// How many code objects are remembered. Another one takes the place of the one with which it shares it.
@@ -14,7 +16,7 @@ const PLACES: usize = 256;
 /// Code with more names than that is generated, and read anew each time: what is remembered is not to be large.
 const MOST_NAMES: usize = 128;
 
-/// The names that a code object uses, and its fingerprint.
+/// The names that a code object uses, its fingerprint, and what is written for it.
 pub(crate) struct KnownCode {
     /// See [`global_names`].
     pub(crate) globals: Vec<Py<PyAny>>,
@@ -22,6 +24,9 @@ pub(crate) struct KnownCode {
     submodules: OnceLock<Vec<Py<PyString>>>,
     /// Where `definition.rs` asked for it; methods of classes need it each time.
     pub(super) fingerprint: OnceLock<Fingerprint>,
+    recipe: OnceLock<Option<CodeRecipe>>,
+    /// Whether the code was written before.
+    is_written: AtomicBool,
 }
 
 /// What tells the contents of code from those of other code.
@@ -42,9 +47,42 @@ impl KnownCode {
             return Ok(known);
         }
         let globals = global_names(code)?.into_iter().map(Bound::unbind).collect();
-        let known = Arc::new(Self { globals, submodules: OnceLock::new(), fingerprint: OnceLock::new() });
+        let known = Arc::new(Self {
+            globals,
+            submodules: OnceLock::new(),
+            fingerprint: OnceLock::new(),
+            recipe: OnceLock::new(),
+            is_written: AtomicBool::new(false),
+        });
         known_codes.put(code, &known);
         Ok(known)
+    }
+
+    /// What is known of `code`, if anything is.
+    pub(crate) fn of_known(code: &Bound<'_, PyCode>) -> Option<Arc<Self>> {
+        Runtime::get(code.py()).state.known_codes.get(code)
+    }
+
+    /// What is written for code that is written again, if that can be said once and for all. `make` says it: not the first
+    /// time, for most code is written once.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub(crate) fn recipe(&self, make: impl FnOnce() -> PyResult<Option<CodeRecipe>>) -> PyResult<Option<&CodeRecipe>> {
+        if let Some(recipe) = self.recipe.get() {
+            return Ok(recipe.as_ref());
+        }
+        if !self.is_written.swap(true, Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let recipe = make()?;
+        // Another thread may have been quicker, with the same.
+        Ok(self.recipe.get_or_init(|| recipe).as_ref())
+    }
+
+    /// The recipe that [`Self::recipe`] gave.
+    pub(crate) fn known_recipe(&self) -> Option<&CodeRecipe> {
+        self.recipe.get()?.as_ref()
     }
 
     /// The names under which `code`, whose names these are, may reach a submodule.

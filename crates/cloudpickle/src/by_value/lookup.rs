@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
+use python_objects::text::characters;
 use python_objects::{class, identity};
 
 use super::registry;
@@ -82,7 +83,7 @@ pub(crate) fn importable<'py>(
     let py = obj.py();
     let name = match name {
         Some(name) => Some(name.clone()),
-        None => match attribute(obj, intern!(py, "__qualname__"))? {
+        None => match qualname_of(obj)? {
             Some(qualname) => Some(qualname),
             None => attribute(obj, intern!(py, "__name__"))?,
         },
@@ -114,15 +115,14 @@ fn home_of_builtin<'py>(module_name: &Bound<'py, PyAny>) -> PyResult<Option<Boun
     }
 }
 
-/// Whether `obj` is found under a plain name in an imported module.
-pub(crate) fn is_found<'py>(
+/// Whether `obj` is found under a plain name in a module.
+pub(crate) fn is_found_in<'py>(
+    module: &Bound<'py, PyAny>,
     obj: &Bound<'py, PyAny>,
-    module_name: &Bound<'py, PyAny>,
     name: &Bound<'py, PyAny>,
 ) -> PyResult<bool> {
-    let Some(module) = imported(module_name)? else { return Ok(false) };
     let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
-    Ok(in_namespace(&module, name)?.flatten().is_some_and(|found| found.is(obj)))
+    Ok(in_namespace(module, name)?.flatten().is_some_and(|found| found.is(obj)))
 }
 
 /// The names of modules and types of the static types that were asked for: they never change, and each time that one is
@@ -162,6 +162,10 @@ const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"
 /// change meanwhile; what a lookup raises is no one's concern here.
 fn module_of<'py>(obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = obj.py();
+    let of_class = obj.cast::<PyType>().ok().and_then(class::module).filter(|module_name| !module_name.is_none());
+    if of_class.is_some() {
+        return Ok(of_class);
+    }
     if let Some(module_name) = attribute(obj, intern!(py, "__module__"))? {
         return Ok(Some(module_name));
     }
@@ -204,8 +208,8 @@ fn in_namespace<'py>(
     name: &Bound<'py, PyString>,
 ) -> PyResult<Option<Option<Bound<'py, PyAny>>>> {
     let Ok(module) = module.cast_exact::<PyModule>() else { return Ok(None) };
-    match name.to_str() {
-        Ok(text) if name.is_exact_instance_of::<PyString>() && !text.starts_with("__") && !text.contains('.') => {}
+    match characters(name) {
+        Some(text) if name.is_exact_instance_of::<PyString>() && !text.starts_with("__") && !text.contains('.') => {}
         _ => return Ok(None),
     }
     let namespace = module.dict();
@@ -328,6 +332,14 @@ pub(crate) fn of_class<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyStri
         class::attribute(class, name)
     } else {
         class.getattr(name)
+    }
+}
+
+/// `__qualname__`, where there is one.
+fn qualname_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match object.cast::<PyType>().ok().and_then(class::names) {
+        Some(names) => Ok(Some(names.qualname.into_any())),
+        None => attribute(object, intern!(object.py(), "__qualname__")),
     }
 }
 

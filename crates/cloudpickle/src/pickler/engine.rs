@@ -25,7 +25,7 @@ use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
 use super::save_at_once::{AtOnce, LAST_KEYS};
-use super::save_function::{LastClosure, MadeOfCode};
+use super::save_function::{LastClosure, LastModule, MadeOfCode};
 use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
 use super::trail;
@@ -36,7 +36,7 @@ use crate::by_value::class_tracker::{Ids, WantedIds};
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, descriptor, function, has_harmless_reducer, module, names};
+use crate::reduce::{by_base, class, deferred, descriptor, function, has_harmless_reducer, module, names};
 use crate::runtime::Runtime;
 
 /// How many frames may be resumed inside each other. Most data is less deep, and the native stack must hold it also where
@@ -83,6 +83,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) calls: CallsOfPython,
     pub(super) made_of_code: MadeOfCode,
     pub(super) last_closure: Option<LastClosure<'py>>,
+    pub(super) last_module: Option<LastModule<'py>>,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -102,6 +103,10 @@ pub(super) struct Engine<'py, 's> {
     pub(super) strategies: Strategies<'py>,
     /// Whether the buffer is handed to the file though there are no frames.
     streams_without_frames: bool,
+    /// How often Python code may have run when reducers for types of modules that were imported meanwhile were added.
+    added_deferred: Option<CallsOfPython>,
+    /// Which copies names are written as.
+    pub(super) names: names::Copied,
 }
 
 /// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
@@ -152,6 +157,7 @@ impl<'py, 's> Engine<'py, 's> {
             calls: CallsOfPython(0),
             made_of_code,
             last_closure: None,
+            last_module: None,
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: Addresses::default(),
@@ -163,6 +169,8 @@ impl<'py, 's> Engine<'py, 's> {
             optimism: Optimism::none(),
             strategies: Strategies::new(true),
             streams_without_frames,
+            added_deferred: None,
+            names: names::Copied::InThisDump,
         }
     }
 
@@ -199,7 +207,7 @@ impl<'py, 's> Engine<'py, 's> {
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
-        let _names = names::OfThisDump::begin();
+        let _names = names::OfThisDump::begin(self.names);
         let saved = panic::catch_unwind(AssertUnwindSafe(|| self.save_whole(obj))).unwrap_or_else(|panic| {
             if panic.is::<OutOfMemory>() { Err(PyMemoryError::new_err(())) } else { panic::resume_unwind(panic) }
         });
@@ -518,7 +526,7 @@ impl<'py, 's> Engine<'py, 's> {
         if obj.is_exact_instance_of::<PyFunction>() {
             return self.save_global(obj, None);
         }
-        let value = if let Some(reducer) = self.hooks.reducer_for(&ty)? {
+        let value = if let Some(reducer) = self.reducer_for(&ty)? {
             reducer.call1((obj,))?
         } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
@@ -552,6 +560,17 @@ impl<'py, 's> Engine<'py, 's> {
             return Err(self.runtime.pickling_error(py, message));
         };
         self.save_reduce_value(&value, obj)
+    }
+
+    /// The reducer registered for `ty`, if any.
+    #[inline]
+    pub(super) fn reducer_for(&mut self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        // Only Python code imports modules.
+        if self.added_deferred != Some(self.calls) {
+            deferred::add_types_of_imported(self.py)?;
+            self.added_deferred = Some(self.calls);
+        }
+        self.hooks.reducer_for(ty)
     }
 
     /// What a reducer of Python code returned: the name of a global, or a reduce tuple.

@@ -7,6 +7,7 @@ use super::path::Hop;
 use super::save_class::ClassFrame;
 use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
+use super::save_descriptor::DescriptorFrame;
 use super::save_function::{CellFrame, FunctionFrame};
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
@@ -49,6 +50,7 @@ pub(super) enum Frame<'py> {
     Code(Box<CodeFrame<'py>>),
     Class(Box<ClassFrame<'py>>),
     Cell(Box<CellFrame<'py>>),
+    Descriptor(Box<DescriptorFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
 }
@@ -70,6 +72,7 @@ impl<'py> Frame<'py> {
             Frame::Code(frame) => frame.resume(engine),
             Frame::Class(frame) => frame.resume(engine),
             Frame::Cell(frame) => frame.resume(engine),
+            Frame::Descriptor(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
         }
@@ -90,6 +93,7 @@ impl<'py> Frame<'py> {
             | Frame::Code(_)
             | Frame::Class(_)
             | Frame::Cell(_)
+            | Frame::Descriptor(_)
             | Frame::Global(_)
             | Frame::Items(_)
             | Frame::PersistentId(_) => None,
@@ -122,6 +126,7 @@ frames! {
     Code(CodeFrame) Box::new;
     Class(ClassFrame) Box::new;
     Cell(CellFrame) Box::new;
+    Descriptor(DescriptorFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
 }
@@ -140,6 +145,7 @@ impl<'py> Frame<'py> {
             | Frame::Code(_)
             | Frame::Class(_)
             | Frame::Cell(_)
+            | Frame::Descriptor(_)
             | Frame::Global(_)
             | Frame::Instance(_)
             | Frame::NamedTuple(_)
@@ -165,6 +171,7 @@ impl Frame<'_> {
             Frame::Code(frame) => frame.in_progress(),
             Frame::Class(frame) => frame.in_progress(),
             Frame::Cell(frame) => frame.in_progress(),
+            Frame::Descriptor(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
         }

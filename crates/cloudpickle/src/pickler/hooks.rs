@@ -5,7 +5,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::reduce::deferred;
 use crate::runtime::{self, Runtime};
 
 /// The hooks of one dump.
@@ -80,10 +79,9 @@ impl<'py> Hooks<'py> {
             && matches!(self.dispatch_table, DispatchTable::Default)
     }
 
-    /// The reducer registered for `ty`, if any.
+    /// The reducer registered for `ty`, if any, among those of modules that are [known](deferred) to be imported.
     pub(super) fn reducer_for(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = ty.py();
-        deferred::add_types_of_imported(py)?;
         let found = match &self.dispatch_table {
             DispatchTable::Default => {
                 let runtime = Runtime::get(py);

@@ -12,7 +12,8 @@
 //!   written; [`save_at_once`]: the short way of everyday data.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`].
-//! - [`save_function`], [`save_code`], [`save_class`]: what is made of Python code, without a detour through reductions.
+//! - [`save_function`], [`save_code`], [`save_class`], [`save_descriptor`]: what is made of Python code, without a detour through reductions;
+//!   [`code_recipe`]: what of it never changes.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
@@ -23,6 +24,7 @@
 mod at_hand;
 mod base_globals;
 mod canonical;
+mod code_recipe;
 mod endless;
 mod engine;
 mod frame;
@@ -41,6 +43,7 @@ mod save_atom;
 mod save_class;
 mod save_code;
 mod save_container;
+mod save_descriptor;
 mod save_function;
 mod save_global;
 mod save_instance;
@@ -53,6 +56,7 @@ mod trail;
 mod written_globals;
 
 pub(crate) use base_globals::{BaseGlobals, SharedGlobals};
+pub(crate) use code_recipe::CodeRecipe;
 pub(crate) use probe::Probe;
 pub(crate) use trail::full_type_name;
 pub(crate) use written_globals::{AlreadyWritten, is_same};

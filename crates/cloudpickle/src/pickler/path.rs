@@ -90,6 +90,7 @@ fn reduced<'a, 'py>(frame: &'a Frame<'py>) -> Option<&'a Bound<'py, PyAny>> {
         Frame::Code(frame) => Some(&frame.code),
         Frame::Class(frame) => Some(&frame.class),
         Frame::Cell(frame) => Some(&frame.cell),
+        Frame::Descriptor(frame) => Some(&frame.obj),
         _ => None,
     }
 }
@@ -105,6 +106,7 @@ fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
             Frame::Code(frame) => frame.place(),
             Frame::Class(frame) => frame.place(),
             Frame::Cell(frame) => frame.place(),
+            Frame::Descriptor(frame) => frame.place(),
             _ => (None, Vec::new()),
         };
         if let Some(obj) = reduced(frame) {

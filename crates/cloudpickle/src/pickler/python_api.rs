@@ -17,6 +17,7 @@ use super::output::Output;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::by_value::registry::{OfThisDump, names_of_modules};
+use crate::reduce::names::Copied;
 use crate::runtime::{self, Runtime};
 
 /// Adds the functions to the extension.
@@ -104,6 +105,9 @@ fn to_bytes<'py>(
             Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
             Pass::Optimistic | Pass::Careful => {}
             Pass::WithoutShortcuts => engine.take_no_shortcuts(),
+        }
+        if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
+            engine.names = Copied::Before;
         }
         let result = engine.dump(obj);
         let (written, referenced) = engine.encoder.into_parts();

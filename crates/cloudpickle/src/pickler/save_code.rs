@@ -1,5 +1,7 @@
 //! Code objects, written as their reductions would be: `types.CodeType(...)` with every field.
 
+use std::sync::Arc;
+
 use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -7,25 +9,35 @@ use pyo3::types::{PyCode, PyString, PyTuple};
 use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 
+use super::code_recipe::{CodeRecipe, Next};
 use super::endless::Level;
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_function::{in_progress, save_wire_text};
 use super::save_reduce::Part;
+use crate::by_value::known_code::KnownCode;
 use crate::rebuild::Wire;
 use crate::reduce::code::{self, TRAVELS, Travels};
 use crate::reduce::names::{copy_of, interned};
 
 pub(super) struct CodeFrame<'py> {
     pub(super) code: Bound<'py, PyCode>,
-    /// The field that is written next.
+    /// The field that is written next, or the step of the recipe.
     next: usize,
+    /// What is known of the code, with a recipe that is to be followed.
+    known: Option<Arc<KnownCode>>,
     level: Level,
 }
 
 impl<'py> Suspendable<'py> for CodeFrame<'py> {
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
+        if let Some(recipe) = self.known.as_ref().and_then(|known| known.known_recipe()) {
+            while let Some(part) = engine.follow(recipe, &mut self.next)? {
+                save_part!(engine, part);
+            }
+            return self.finish(engine);
+        }
         let fields = &engine.runtime.state.code_fields;
         while self.next < FIELDS.len() {
             let index = self.next;
@@ -44,6 +56,12 @@ impl<'py> Suspendable<'py> for CodeFrame<'py> {
                 Travels::Names => engine.save_names(value.cast::<PyTuple>()?)?,
             }
         }
+        self.finish(engine)
+    }
+}
+
+impl<'py> CodeFrame<'py> {
+    fn finish(&self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         engine.encoder.op(Opcode::Tuple);
         engine.encoder.op(Opcode::Reduce);
         engine.memo_put(&self.code)?;
@@ -52,11 +70,11 @@ impl<'py> Suspendable<'py> for CodeFrame<'py> {
         engine.endless.leave(self.level);
         Ok(Saved::Done)
     }
-}
 
-impl<'py> CodeFrame<'py> {
     pub(super) fn place(&self) -> (Option<Part>, Vec<Hop<'py>>) {
         match self.next.checked_sub(1) {
+            // Nothing of a recipe can fail because of what it is.
+            Some(_) if self.known.is_some() => (Some(Part::ReconstructorArguments), vec![]),
             Some(index) => (Some(Part::ReconstructorArguments), vec![Hop::Index(index)]),
             None => (Some(Part::Reconstructor), vec![]),
         }
@@ -70,6 +88,15 @@ impl<'py> CodeFrame<'py> {
 
 impl<'py> Engine<'py, '_> {
     pub(super) fn save_code(&mut self, code: &Bound<'py, PyCode>) -> PyResult<Saved> {
+        self.save_known_code(code, KnownCode::of_known(code))
+    }
+
+    /// Begins to write a code object of which this is known.
+    pub(super) fn save_known_code(
+        &mut self,
+        code: &Bound<'py, PyCode>,
+        known: Option<Arc<KnownCode>>,
+    ) -> PyResult<Saved> {
         self.careful();
         if !self.version_is_told {
             let [module, name] = code::owner_of_code(code)?;
@@ -89,7 +116,45 @@ impl<'py> Engine<'py, '_> {
         self.encoder.op(Opcode::Mark);
         let level = self.endless.enter(code)?;
         self.canonical.in_code += 1;
-        self.enter(CodeFrame { code: code.clone(), next: 0, level })
+        let known = match known {
+            Some(known) => known.recipe(|| CodeRecipe::of(code))?.is_some().then_some(known),
+            None => None,
+        };
+        self.enter(CodeFrame { code: code.clone(), next: 0, known, level })
+    }
+
+    /// Writes a recipe from the step of this number on, up to a part that is to be saved.
+    fn follow<'a>(&mut self, recipe: &'a CodeRecipe, number: &mut usize) -> PyResult<Option<&'a Bound<'py, PyAny>>> {
+        loop {
+            let (before, step) = recipe.step(self.py, *number);
+            self.encoder.encoded(before);
+            let Some(step) = step else { return Ok(None) };
+            *number += 1;
+            match step {
+                Next::Object(object, opcodes) => self.save_encoded(object, opcodes)?,
+                Next::Name(name, opcodes) => self.save_encoded(&copy_of(name), opcodes)?,
+                Next::Tuple(tuple, behind) => {
+                    if let Some(index) = self.memo_get(tuple) {
+                        self.memo_fetch(index)?;
+                        *number = behind;
+                    }
+                }
+                Next::Made(tuple) => self.memo_put(tuple)?,
+                Next::Part(part) => return Ok(Some(part)),
+            }
+        }
+    }
+
+    /// An object that these opcodes make.
+    #[inline]
+    fn save_encoded(&mut self, object: &Bound<'py, PyAny>, opcodes: &[u8]) -> PyResult<()> {
+        let (index, is_new) = self.memo_get_or_put(object);
+        if !is_new {
+            return self.memo_fetch(index);
+        }
+        self.encoder.encoded(opcodes);
+        self.encoder.memoize_uncounted();
+        Ok(())
     }
 
     /// A tuple of the names that code uses, which are plain strings. Nobody else has that tuple.

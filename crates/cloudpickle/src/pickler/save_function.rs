@@ -7,9 +7,9 @@ use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyCode, PyFunction, PyModule, PyString, PyType};
-use python_objects::cell;
 use python_objects::function::{HAS_PARTS_AT_HAND, closure_where_all_else_is_of};
 use python_objects::text;
+use python_objects::{cell, class};
 
 use super::endless::Level;
 use super::engine::{CallsOfPython, Engine, Settings};
@@ -70,6 +70,14 @@ pub(super) struct LastClosure<'py> {
     since: CallsOfPython,
 }
 
+/// A module that was imported.
+pub(super) struct LastModule<'py> {
+    name: Bound<'py, PyAny>,
+    module: Bound<'py, PyAny>,
+    /// How often Python code may have run by then.
+    since: CallsOfPython,
+}
+
 /// `_make_function(code, globals, None, None, closure)`, then `_function_setstate(function, (attributes, slots))`.
 pub(super) struct FunctionFrame<'py> {
     pub(super) function: Bound<'py, PyFunction>,
@@ -121,6 +129,13 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     self.next = Next::BaseGlobals;
                     match engine.memo_get(&self.parts.code) {
                         Some(index) => engine.memo_fetch(index)?,
+                        None if engine.writes_natively()? => {
+                            if engine.save_known_code(&self.parts.code, Some(self.parts.known_code.clone()))?
+                                == Saved::Suspended
+                            {
+                                return Ok(Saved::Suspended);
+                            }
+                        }
                         None => save_part!(engine, self.parts.code.as_any()),
                     }
                 }
@@ -419,6 +434,15 @@ impl<'py> Engine<'py, '_> {
             if self.writes_natively()? && reduce::nobody_reduces(&obj.get_type())? {
                 return self.save_class(obj);
             }
+        } else if self.is_held_by_classes(obj) {
+            if self.writes_natively()? {
+                if let Some(parts) = reduce::untouched_descriptor(obj)? {
+                    return self.save_descriptor(obj, parts).map(Some);
+                }
+                if let Some(name) = reduce::sentinel::untouched_sentinel(obj)? {
+                    return self.save_found_global(obj, &name);
+                }
+            }
         } else if obj.is_exact_instance_of::<PyCFunction>() && self.writes_natively()? {
             return match Wire::get(self.py).find(obj) {
                 Some((function, name, text)) => {
@@ -430,11 +454,24 @@ impl<'py> Engine<'py, '_> {
         Ok(None)
     }
 
+    /// Whether an object is of a type that classes are full of, besides functions.
+    #[inline]
+    fn is_held_by_classes(&self, obj: &Bound<'py, PyAny>) -> bool {
+        let (ty, runtime, state) = (obj.get_type_ptr(), self.runtime, &self.runtime.state);
+        let types = [
+            &runtime.property_type,
+            &runtime.classmethod_type,
+            &runtime.staticmethod_type,
+            &runtime.field_sentinel_type,
+            &state.missing_type,
+            &state.default_factory_sentinel_type,
+            &runtime.mapping_proxy_type,
+        ];
+        types.into_iter().any(|other| ty == other.as_ptr().cast())
+    }
+
     /// Begins to write an object whose reducer is this package's and harmless, if it need not be called through Python.
     pub(super) fn save_harmless(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
-        if let Some(reduction) = reduce::own_reduction(obj)? {
-            return self.save_reduction(reduction, obj).map(Some);
-        }
         match reduce::sentinel::found_under(obj)? {
             Some(name) => self.save_found_global(obj, &name),
             None => Ok(None),
@@ -533,7 +570,7 @@ impl<'py> Engine<'py, '_> {
             return Ok(None);
         }
         if let Some((module_name, name)) = lookup::names_of_static_type(obj.cast::<PyType>()?)
-            && lookup::is_found(obj, module_name.as_any(), name.as_any())?
+            && self.is_found(obj, module_name.as_any(), name.as_any())?
         {
             // What C code defines travels as a global also where its module is registered.
             self.save_text(&module_name)?;
@@ -549,7 +586,18 @@ impl<'py> Engine<'py, '_> {
             None => None,
         };
         let Some(name) = by_reference else {
-            return self.save_class_by_value(obj.cast::<PyType>()?).map(Some);
+            let class = obj.cast::<PyType>()?;
+            if class::is_static(class)
+                && let Some(name) = self.runtime.builtin_type_name(class)?
+            {
+                self.save_wire_function(&Wire::get(py).builtin_type, intern!(py, "_builtin_type"), "_builtin_type")?;
+                self.save_text(name.cast()?)?;
+                self.encoder.op(Opcode::Tuple1);
+                self.encoder.op(Opcode::Reduce);
+                self.memo_put(obj)?;
+                return Ok(Some(Saved::Done));
+            }
+            return self.save_class_by_value(class).map(Some);
         };
         let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
         if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {
@@ -573,10 +621,30 @@ impl<'py> Engine<'py, '_> {
         self.save_found_global(obj, &name)
     }
 
+    /// Whether `obj` is found under a plain name in an imported module. The module that was looked for last is remembered: as
+    /// long as no Python code runs, its name leads to the same.
+    fn is_found(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        module_name: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        if let Some(last) = &self.last_module
+            && last.name.is(module_name)
+            && last.since == self.calls
+        {
+            return lookup::is_found_in(&last.module, obj, name);
+        }
+        let Some(module) = lookup::imported(module_name)? else { return Ok(false) };
+        let is_found = lookup::is_found_in(&module, obj, name);
+        self.last_module = Some(LastModule { name: module_name.clone(), module, since: self.calls });
+        is_found
+    }
+
     /// An object as a global under `name`, if it is found there in its module.
     fn save_found_global(&mut self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let module_name = obj.getattr(intern!(self.py, "__module__"))?;
-        if !module_name.is_exact_instance_of::<PyString>() || !lookup::is_found(obj, &module_name, name)? {
+        if !module_name.is_exact_instance_of::<PyString>() || !self.is_found(obj, &module_name, name)? {
             return Ok(None);
         }
         self.save_text(module_name.cast::<PyString>()?)?;

@@ -116,13 +116,13 @@ impl<'py> Suspendable<'py> for InstanceFrame<'py> {
                     }
                 }
                 Stage::State => {
-                    let Some(dict) = state_dict(&self.obj)? else { return Ok(Saved::Done) };
+                    let Some(dict) = state_dict(&self.obj, &self.class)? else { return Ok(Saved::Done) };
                     self.next = Stage::Build;
                     save_part!(engine, &dict);
                 }
                 Stage::BeforeSlots => {
                     self.next = Stage::Slots;
-                    match state_dict(&self.obj)? {
+                    match state_dict(&self.obj, &self.class)? {
                         Some(dict) => save_part!(engine, &dict),
                         None => engine.encoder.none(),
                     }
@@ -164,9 +164,10 @@ fn values_from<'py>(slots: &[Slot<'py>], obj: &Bound<'py, PyAny>) -> PyResult<Ve
 
 type NameAndValue<'py> = (Bound<'py, PyString>, Bound<'py, PyAny>);
 
-/// The `__dict__`, if it is a state.
-fn state_dict<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    Ok(instance::dict_of(obj)?.filter(is_state).map(Bound::into_any))
+/// The `__dict__` of an instance of `class`, if it is a state. To ask for one that is not there ends in an exception.
+fn state_dict<'py>(obj: &Bound<'py, PyAny>, class: &Ordinary<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let dict = if class.has_dict { instance::dict_of(obj)? } else { None };
+    Ok(dict.filter(is_state).map(Bound::into_any))
 }
 
 /// An empty one is none.

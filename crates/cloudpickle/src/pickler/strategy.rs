@@ -157,18 +157,19 @@ impl<'py> Engine<'py, '_> {
 
     fn strategy_of_another_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Strategy<'py>> {
         let address = obj.get_type_ptr() as usize;
-        if let Some(decision) = self.strategies.by_type.get_mut(&address)
+        let ty = obj.get_type();
+        if let Some(decision) = self.strategies.by_type.get(&address) {
             // Asking an object for its reduction is always right.
-            && (decision.calls == self.calls
+            let holds = decision.calls == self.calls
                 || matches!(decision.strategy, Strategy::Reduction)
                 || decision.version.is_some()
                     && decision.version == instance::version_of(&decision.ty)
-                    && self.hooks.reducer_for(&decision.ty)?.is_none())
-        {
-            decision.calls = self.calls;
-            return Ok(decision.strategy.clone());
+                    && self.reducer_for(&ty)?.is_none();
+            if holds && let Some(decision) = self.strategies.by_type.get_mut(&address) {
+                decision.calls = self.calls;
+                return Ok(decision.strategy.clone());
+            }
         }
-        let ty = obj.get_type();
         let strategy = self.decide(obj, &ty)?;
         // Asking the type for its attributes has given it a version.
         let decision =
@@ -197,7 +198,7 @@ impl<'py> Engine<'py, '_> {
         let metaclass = ty.get_type();
         let is_plain = metaclass.is(&runtime.type_type) || metaclass.is(&runtime.abc_meta);
         let is_dtype = !is_plain && !metaclass.is(&runtime.enum_meta);
-        if is_dtype && !known_types::is_of_numpy(ty)? || self.hooks.reducer_for(ty)?.is_some() {
+        if is_dtype && !known_types::is_of_numpy(ty)? || self.reducer_for(ty)?.is_some() {
             return Ok(Strategy::Reduction);
         }
         if is_dtype && self.settings.protocol.has_frames() {

@@ -6,6 +6,7 @@ use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyMappingProxy, PyString,
 use python_objects::class::{self, is_derived};
 use python_objects::dict;
 
+use super::attribute_names::{Named, Names, Place};
 use super::builtin_type::builtin_type_reduction;
 use super::reduction::Reduction;
 use super::{annotations, copy_of, enumeration, interned, interned_names, making, view};
@@ -127,7 +128,8 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     };
     let attributes_by_name = || dict_of(py, &attributes);
     let mut keywords = Vec::with_capacity(4);
-    let special = Special::among(&attributes);
+    let names = Names::of(class, &attributes)?;
+    let special = &names.special;
     if let Some(module) = special.module {
         // That of a class of classes may be a property.
         let module = if class.get_type().is(&runtime.type_type) {
@@ -139,7 +141,11 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     }
     // Slots and the qualified name can be given to a class in no other way.
     let qualname = intern!(py, "__qualname__");
-    keywords.push((qualname.clone().into_any(), copy_of(&class.getattr(qualname)?)));
+    let (name, qualname_of_class) = match class::names(class) {
+        Some(own) => (own.name.into_any(), own.qualname.into_any()),
+        None => (class.getattr(intern!(py, "__name__"))?, class.getattr(qualname)?),
+    };
+    keywords.push((qualname.clone().into_any(), copy_of(&qualname_of_class)));
     let slots = if special.slots { slots_of(class, &attributes_by_name()?)? } else { None };
     if let Some(slots) = &slots {
         keywords.push((intern!(py, "__slots__").clone().into_any(), interned_names(slots)?));
@@ -160,13 +166,13 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     };
     let has_plain_keywords = special.module.is_some() && keywords.len() == 2 + usize::from(slots.is_some());
     let by_name = if making::is_watched(class)? { Some(attributes_by_name()?) } else { None };
-    let state = state_of(class, attributes, slots.is_some(), probe)?;
+    let (state, numbers) = state_of(class, &attributes, &names, slots.is_some(), |_, _| Ok(false), probe)?;
     // First of all the class gets its id: what is sent is noted of classes that have one.
     let id = class_tracker::tracker(py).wanted_id(class)?;
-    let definition = if probe.is_attempt() { None } else { definition_of(class, &state)? };
+    let definition = if probe.is_attempt() { None } else { definition_of(class, &state, &numbers)? };
     let parts = Box::new(Parts {
         metaclass: class.get_type(),
-        name: interned(&class.getattr(intern!(py, "__name__"))?)?,
+        name: interned(&name)?,
         bases,
         keywords,
         has_plain_keywords,
@@ -179,38 +185,6 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     let reduction = parts.reduction(py)?;
     making::add_attributes(&namespace, &state, &reduction.args)?;
     Ok(Travelling::As(reduction))
-}
-
-/// Where in a class's namespace the names stand that mean something to how it is made.
-#[derive(Default)]
-struct Special {
-    module: Option<usize>,
-    slots: bool,
-    pretended: Option<usize>,
-    dict: Option<usize>,
-    original_bases: Option<usize>,
-}
-
-impl Special {
-    fn among(attributes: &[Attribute<'_>]) -> Self {
-        let mut special = Self::default();
-        for (index, (name, _)) in attributes.iter().enumerate() {
-            match text_of(name) {
-                Some("__module__") => special.module = Some(index),
-                Some("__slots__") => special.slots = true,
-                Some("__class__") => special.pretended = Some(index),
-                Some("__dict__") => special.dict = Some(index),
-                // A subclass inherits the attribute; only the class's own counts.
-                Some("__orig_bases__") => special.original_bases = Some(index),
-                _ => {}
-            }
-        }
-        special
-    }
-}
-
-fn text_of<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    name.cast::<PyString>().ok()?.to_str().ok()
 }
 
 /// The bases to make the class from: those in its definition, such as `Generic[T]` (PEP 560), if it has them.
@@ -239,14 +213,19 @@ pub(super) fn add_definition<'py>(
     state: &Bound<'py, PyDict>,
     more: &Bound<'py, PyDict>,
 ) -> PyResult<()> {
-    match definition_of(class, &dict::items(state)?)? {
+    match definition_of(class, &dict::items(state)?, &[])? {
         Some(definition) => more.set_item(intern!(class.py(), "definition"), definition),
         None => Ok(()),
     }
 }
 
-/// The fingerprints of the attributes that travel, which are noted as sent.
-fn definition_of<'py>(class: &Bound<'py, PyType>, state: &[Attribute<'py>]) -> PyResult<Option<Bound<'py, PyBytes>>> {
+/// The fingerprints of the attributes that travel, which are noted as sent. `numbers` are those of their names, as far as
+/// they are known.
+fn definition_of<'py>(
+    class: &Bound<'py, PyType>,
+    state: &[Attribute<'py>],
+    numbers: &[Option<u64>],
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
     // What is never loaded needs no definition, and leaves no trace.
     if class_tracker::wanted() == class_tracker::Ids::LeftOut {
         return Ok(None);
@@ -255,7 +234,9 @@ fn definition_of<'py>(class: &Bound<'py, PyType>, state: &[Attribute<'py>]) -> P
     let tracker = class_tracker::tracker(py);
     let mut identities = tracker.identities(class);
     let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value.clone()), &mut identities)?;
-    let names = state.iter().map(|(name, _)| definition::name_number(name));
+    let known = numbers.iter().copied().chain(std::iter::repeat(None));
+    let names =
+        state.iter().zip(known).map(|((name, _), known)| known.unwrap_or_else(|| definition::name_number(name)));
     let sent = names.zip(fingerprints.iter().copied()).collect();
     tracker.note_sent(class, sent, identities);
     Ok(Some(definition::to_bytes(py, &fingerprints)))
@@ -266,48 +247,56 @@ pub(super) fn class_state<'py>(
     class: &Bound<'py, PyType>,
     namespace: &Bound<'py, PyDict>,
     has_slots: bool,
+    stays_behind: impl Fn(&Bound<'py, PyAny>, Named) -> PyResult<bool>,
     probe: &mut Probe,
 ) -> PyResult<Bound<'py, PyDict>> {
-    dict_of(class.py(), &state_of(class, dict::items(namespace)?, has_slots, probe)?)
+    let attributes = dict::items(namespace)?;
+    let names = Names::of(class, &attributes)?;
+    dict_of(class.py(), &state_of(class, &attributes, &names, has_slots, stays_behind, probe)?.0)
 }
 
 /// The attributes of the class that travel, in alphabetical order: its own, less what every class gets anew. `has_slots`
-/// says that `__slots__` travels with what the class is made from.
+/// says that `__slots__` travels with what the class is made from, `stays_behind` what does not travel for other reasons.
+/// Besides, the numbers of their names, where they are known.
 fn state_of<'py>(
     class: &Bound<'py, PyType>,
-    attributes: Vec<Attribute<'py>>,
+    attributes: &[Attribute<'py>],
+    names: &Names,
     has_slots: bool,
+    stays_behind: impl Fn(&Bound<'py, PyAny>, Named) -> PyResult<bool>,
     probe: &mut Probe,
-) -> PyResult<Vec<Attribute<'py>>> {
+) -> PyResult<(Vec<Attribute<'py>>, Vec<Option<u64>>)> {
     let py = class.py();
     let runtime = Runtime::get(py);
     let descriptor_type = runtime.member_descriptor_type.bind(py);
-    let mut state = Vec::with_capacity(attributes.len());
+    let (mut state, mut numbers) = (Vec::with_capacity(attributes.len()), Vec::with_capacity(attributes.len()));
     let (mut annotations, mut has_evaluator) = (None, false);
-    for (name, value) in sorted(attributes)? {
+    for &Place { index, named, number } in &names.in_order {
+        let (name, value) = &attributes[index];
+        if stays_behind(name, named)? {
+            continue;
+        }
+        let mut travelling = value.clone();
         if value.get_type().is(descriptor_type) {
             // The descriptors of slots come with the class. They are told by being this class's own, for their names are
             // mangled where `__slots__` has private ones.
-            if is_slot_of(class, &value)? {
+            if is_slot_of(class, value)? {
                 continue;
             }
-            state.push((copy_of(&name), value));
-            continue;
+        } else {
+            match named {
+                Named::NotTravelling => continue,
+                // Every class has one, of its own if it was given none.
+                Named::Doc if value.is_none() => continue,
+                Named::Slots if has_slots => continue,
+                Named::Annotations => annotations = Some(state.len()),
+                Named::Evaluator => has_evaluator = true,
+                Named::OfNames => travelling = interned_names(value)?,
+                _ => {}
+            }
         }
-        let mut travelling = value;
-        match text_of(&name) {
-            // The class is made with it, or with one of its own.
-            // `copyreg` remembers the slots under the last name once an instance was pickled.
-            Some("__weakref__" | "__class__" | "__dict__" | "__module__" | "__slotnames__") => continue,
-            // Every class has one, of its own if it was given none.
-            Some("__doc__") if travelling.is_none() => continue,
-            Some("__slots__") if has_slots => continue,
-            Some("__annotations__") => annotations = Some(state.len()),
-            Some("__annotate_func__" | "__annotations_cache__") => has_evaluator = true,
-            Some("__match_args__" | "__static_attributes__") => travelling = interned_names(&travelling)?,
-            _ => {}
-        }
-        state.push((copy_of(&name), travelling));
+        state.push((copy_of(name), travelling));
+        numbers.push(number);
     }
     let is_abstract =
         !class.get_type().is(&runtime.type_type) && is_derived(&class.get_type(), runtime.abc_meta.bind(py));
@@ -317,7 +306,7 @@ fn state_of<'py>(
             drop_abc_caches(class, &by_name)?;
         }
         annotations::of_class(class, &by_name, probe)?;
-        return dict::items(&by_name);
+        return Ok((dict::items(&by_name)?, Vec::new()));
     }
     if let Some(index) = annotations
         && let Ok(written) = state[index].1.cast::<PyDict>()
@@ -325,7 +314,7 @@ fn state_of<'py>(
     {
         state[index].1 = annotations::without_text(class, written.clone(), probe)?.into_any();
     }
-    Ok(state)
+    Ok((state, numbers))
 }
 
 /// The `__slots__` to make the class with, if it was made with any. An attribute of that name that was set later has no
@@ -420,45 +409,16 @@ pub(crate) fn extract_class_dict<'py>(cls: &Bound<'py, PyType>) -> PyResult<Boun
     let bases = cls.getattr(intern!(py, "__bases__"))?.cast_into::<PyTuple>()?;
     let inherited = bases.iter().map(|base| base.getattr(intern!(py, "__dict__"))).collect::<PyResult<Vec<_>>>()?;
     let own = PyDict::new(py);
-    for (name, value) in sorted(dict::items(&namespace(cls)?)?)? {
+    let attributes = dict::items(&namespace(cls)?)?;
+    for place in &Names::of(cls, &attributes)?.in_order {
+        let (name, value) = &attributes[place.index];
         // The first base that has the name is the one that counts, as far as direct bases go.
-        let of_base = inherited.iter().find_map(|base| base.get_item(&name).ok());
-        if !of_base.is_some_and(|of_base| of_base.is(&value)) {
-            own.set_item(copy_of(&name), value)?;
+        let of_base = inherited.iter().find_map(|base| base.get_item(name).ok());
+        if !of_base.is_some_and(|of_base| of_base.is(value)) {
+            own.set_item(copy_of(name), value)?;
         }
     }
     Ok(own)
-}
-
-/// Attributes in alphabetical order.
-fn sorted(attributes: Vec<Attribute<'_>>) -> PyResult<Vec<Attribute<'_>>> {
-    let names: Option<Vec<&str>> = attributes.iter().map(|(name, _)| plain_text(name)).collect();
-    let Some(names) = names else { return sorted_by_python(attributes) };
-    // UTF-8 has the order of code points, which is Python's.
-    let mut order: Vec<usize> = (0..attributes.len()).collect();
-    order.sort_unstable_by_key(|index| names[*index]);
-    Ok(order.into_iter().map(|index| attributes[index].clone()).collect())
-}
-
-/// The same for names that are not all plain strings.
-#[cold]
-fn sorted_by_python(attributes: Vec<Attribute<'_>>) -> PyResult<Vec<Attribute<'_>>> {
-    let Some((first, _)) = attributes.first() else { return Ok(attributes) };
-    let by_name = dict_of(first.py(), &attributes)?;
-    let names = by_name.keys();
-    names.sort()?;
-    let mut items = Vec::with_capacity(attributes.len());
-    for name in names {
-        if let Some(value) = by_name.get_item(&name)? {
-            items.push((name, value));
-        }
-    }
-    Ok(items)
-}
-
-/// The characters of a plain string.
-fn plain_text<'a>(name: &'a Bound<'_, PyAny>) -> Option<&'a str> {
-    name.cast_exact::<PyString>().ok()?.to_str().ok()
 }
 
 /// The class's `__dict__` as it is at this moment, so that what is made of it fits together whatever changes the class

@@ -78,6 +78,12 @@ pub(crate) fn file_name(name: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     Ok(lasting)
 }
 
+/// Whether the file of this name is called so in pickles, too.
+pub(crate) fn lasts(name: &Bound<'_, PyAny>) -> bool {
+    let text = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok());
+    text.is_some_and(|name| lasting_file_name(name).is_none())
+}
+
 /// What stands for a file name that does not last; None for one that does. Notebooks name their cells by a digest of the
 /// contents as well, which is kept.
 fn lasting_file_name(name: &str) -> Option<String> {

@@ -17,19 +17,18 @@ pub(crate) fn property_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'p
     let runtime = Runtime::get(py);
     let is_abstract = obj.get_type().is(&runtime.abstract_property_type);
     let constructor = if is_abstract { &runtime.abstract_property_type } else { &runtime.property_type };
-    (constructor, parts(obj)?).into_pyobject(py)
+    (constructor, PyTuple::new(py, parts(obj)?)?).into_pyobject(py)
 }
 
 /// What a property is made from.
-pub(super) fn parts<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+pub(super) fn parts<'py>(obj: &Bound<'py, PyAny>) -> PyResult<[Bound<'py, PyAny>; 4]> {
     let py = obj.py();
-    let parts = (
+    Ok([
         obj.getattr(intern!(py, "fget"))?,
         obj.getattr(intern!(py, "fset"))?,
         obj.getattr(intern!(py, "fdel"))?,
         obj.getattr(intern!(py, "__doc__"))?,
-    );
-    parts.into_pyobject(py)
+    ])
 }
 
 /// [`property_reduce`] for a subclass of `property`: `make_property(class, fget, fset, fdel, doc)`, then its attributes.

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFunction, PyInt, PyList, PyString, PyTuple, PyType};
 
+use super::attribute_names::Named;
 use super::class::{add_definition, class_state, namespace, slots_of};
 use python_objects::class::is_derived;
 use python_objects::compat::types::ENUM_TAKES_NATIVE_NEW;
@@ -43,19 +44,13 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
         recipe,
     );
     let has_slots = slots_of(class, &namespace)?.is_some();
-    for name in derived(py).into_iter().chain(is_plain.then(|| derived_if_plain(py)).into_iter().flatten()) {
-        if namespace.contains(name)? {
-            namespace.del_item(name)?;
-        }
-    }
-    for name in values.keys() {
-        if namespace.contains(&name)? {
-            namespace.del_item(&name)?;
-        }
-    }
     let more = members_state(class, &namespace, &members)?;
-    namespace.del_item(intern!(py, "_value2member_map_"))?;
-    let state = class_state(class, &namespace, has_slots, probe)?;
+    let stays_behind = |name: &Bound<'py, PyAny>, named| match named {
+        Named::DerivedByEnum => Ok(true),
+        Named::DerivedByPlainEnum if is_plain => Ok(true),
+        _ => values.contains(name),
+    };
+    let state = class_state(class, &namespace, has_slots, stays_behind, probe)?;
     if !probe.is_attempt() {
         add_definition(class, &state, &more)?;
     }
@@ -68,30 +63,6 @@ pub(super) fn enum_reduction<'py>(class: &Bound<'py, PyType>, probe: &mut Probe)
         dict_items: None,
         state_setter: Some(wire.class_setstate.bind(py).clone().into_any()),
     })
-}
-
-/// What the metaclass derives from the members.
-fn derived(py: Python<'_>) -> [&Bound<'_, PyString>; 4] {
-    [
-        intern!(py, "_generate_next_value_"),
-        intern!(py, "_member_names_"),
-        intern!(py, "_member_map_"),
-        intern!(py, "_member_type_"),
-    ]
-}
-
-/// What it derives besides for a class that is [plain](is_plain).
-fn derived_if_plain(py: Python<'_>) -> [&Bound<'_, PyString>; 8] {
-    [
-        intern!(py, "__new__"),
-        intern!(py, "_new_member_"),
-        intern!(py, "_use_args_"),
-        intern!(py, "_value_repr_"),
-        intern!(py, "_unhashable_values_"),
-        intern!(py, "_unhashable_values_map_"),
-        intern!(py, "_hashable_values_"),
-        intern!(py, "_boundary_"),
-    ]
 }
 
 /// Whether the metaclass makes the same class and the same members from the names and values alone, without a call of a
@@ -276,7 +247,8 @@ fn members_state<'py>(
     let attributes = PyDict::new(py);
     for (name, member) in members {
         // Not once more under its aliases.
-        if member.getattr(intern!(py, "_name_"))?.eq(name)?
+        let own_name = member.getattr(intern!(py, "_name_"))?;
+        if (own_name.is(name) || own_name.eq(name)?)
             && let Some(own) = member_attributes(member, is_flag, &slots)?
         {
             attributes.set_item(copy_of(name), own)?;
@@ -305,7 +277,8 @@ fn member_attributes<'py>(
     slot_names: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let py = member.py();
-    let mut attributes = dict::items(&member.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?)?;
+    let own = member.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    let mut attributes = if has_given_only(&own)? { Vec::new() } else { dict::items(&own)? };
     attributes.retain(|(name, _)| {
         let name = name.cast::<PyString>().ok().and_then(|name| name.to_str().ok());
         match name {
@@ -315,6 +288,9 @@ fn member_attributes<'py>(
             _ => true,
         }
     });
+    if attributes.is_empty() && slot_names.cast_exact::<PyList>().is_ok_and(PyListMethods::is_empty) {
+        return Ok(None);
+    }
     let slots = PyDict::new(py);
     for name in slot_names.try_iter()? {
         let name = name?.cast_into::<PyString>()?;
@@ -332,6 +308,18 @@ fn member_attributes<'py>(
         copied.set_item(copy_of(&name), value)?;
     }
     (copied, slots).into_pyobject(py).map(Some)
+}
+
+/// Whether all that a member has is what its class gave it.
+fn has_given_only(own: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let py = own.py();
+    let mut given = 0;
+    for name in
+        [intern!(py, "_value_"), intern!(py, "_name_"), intern!(py, "__objclass__"), intern!(py, "_sort_order_")]
+    {
+        given += usize::from(own.contains(name)?);
+    }
+    Ok(own.len() == given)
 }
 
 /// The values by which a member is found besides its own.

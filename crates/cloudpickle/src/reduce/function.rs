@@ -1,5 +1,7 @@
 //! Functions: lambdas, closures, generators, coroutines, whatever `def` makes.
 
+use std::sync::Arc;
+
 use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -55,6 +57,8 @@ pub(crate) enum Travelling<'py> {
 #[derive(Clone)]
 pub(crate) struct Parts<'py> {
     pub(crate) code: Bound<'py, PyCode>,
+    /// What is known of it.
+    pub(crate) known_code: Arc<KnownCode>,
     /// What stands for the namespace that the function shares with others.
     pub(crate) base_globals: Bound<'py, PyAny>,
     /// The defaults of its arguments, if those are atoms, which do not refer to the function.
@@ -138,6 +142,7 @@ impl<'py> Travelling<'py> {
         let given = |value: Bound<'py, PyAny>| (!value.is_none()).then_some(value);
         Ok(Self::ByValue(Box::new(Parts {
             code: code.clone(),
+            known_code: known,
             name: name.clone(),
             owner: [module.clone(), qualname.clone()],
             attributes: own.attributes.map(|own| attributes(&own)).transpose()?.flatten(),

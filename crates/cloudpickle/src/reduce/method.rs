@@ -51,10 +51,10 @@ fn importable_name<'py>(
 #[pyfunction]
 #[pyo3(name = "_classmethod_reduce")]
 pub(crate) fn classmethod_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    (obj.get_type(), parts(obj)?).into_pyobject(obj.py())
+    (obj.get_type(), (function_of(obj)?,)).into_pyobject(obj.py())
 }
 
 /// What a `classmethod` or `staticmethod` is made from.
-pub(super) fn parts<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-    (obj.getattr(intern!(obj.py(), "__func__"))?,).into_pyobject(obj.py())
+pub(super) fn function_of<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    obj.getattr(intern!(obj.py(), "__func__"))
 }

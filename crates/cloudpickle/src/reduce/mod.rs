@@ -1,6 +1,7 @@
 //! Object to reduction: how the types that `pickle` refuses are taken apart. One file per family.
 
 mod annotations;
+mod attribute_names;
 mod builtin_type;
 mod call;
 mod cell;
@@ -35,7 +36,6 @@ use pyo3::types::{PyCFunction, PyDict, PyList, PyTuple, PyType};
 use crate::runtime::{self, Runtime};
 pub(crate) use names::interned;
 use names::{copy_of, interned_names};
-use reduction::Reduction;
 
 /// Declares which types go to which reducer: one line each, `[fields of Runtime] => family::function;`. A function that
 /// no type goes to has `[]`: it is added under its name only.
@@ -96,23 +96,55 @@ pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
 }
 
-/// The reduction of a property or a method of a class, of which it is known that its reducer is the one below.
-pub(crate) fn own_reduction<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Reduction<'py>>> {
+/// What a property, a method of a class that is no plain function, or a read-only view is made from: a call of its type.
+pub(crate) enum Descriptor<'py> {
+    Property([Bound<'py, PyAny>; 4]),
+    /// The function, or the dict.
+    Of(Bound<'py, PyAny>),
+}
+
+/// Places in [`harmless_types`].
+const CLASSMETHOD: usize = 3;
+const STATICMETHOD: usize = 4;
+const PROPERTY: usize = 5;
+const FIELD_SENTINEL: usize = 8;
+const MISSING: usize = 9;
+const DEFAULT_FACTORY: usize = 10;
+const MAPPING_PROXY: usize = 12;
+
+/// What `obj` is made from, if it is such an object and its reducer is the one below.
+pub(crate) fn untouched_descriptor<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Descriptor<'py>>> {
     let py = obj.py();
     let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
     let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
-    let args = if is(&runtime.property_type) {
-        descriptor::parts(obj)?
-    } else if is(&runtime.classmethod_type) || is(&runtime.staticmethod_type) {
-        method::parts(obj)?
+    let position = if is(&runtime.property_type) {
+        PROPERTY
+    } else if is(&runtime.classmethod_type) {
+        CLASSMETHOD
+    } else if is(&runtime.staticmethod_type) {
+        STATICMETHOD
+    } else if is(&runtime.mapping_proxy_type) {
+        MAPPING_PROXY
     } else {
         return Ok(None);
     };
-    Ok(Some(Reduction::call(obj.get_type().into_any(), args)))
+    if !is_untouched(py, position)? {
+        return Ok(None);
+    }
+    match position {
+        PROPERTY => descriptor::parts(obj).map(|parts| Some(Descriptor::Property(parts))),
+        // Of another mapping, the methods are somebody's.
+        MAPPING_PROXY if !is_view_of_dict(obj, runtime)? => Ok(None),
+        MAPPING_PROXY => Ok(Some(Descriptor::Of(view::copy_of_mapping(obj.cast()?)?.into_any()))),
+        _ => method::function_of(obj).map(|function| Some(Descriptor::Of(function))),
+    }
 }
 
 /// Whether a read-only view is of a plain dict, and not of a mapping whose methods are a program's.
 fn is_view_of_dict(view: &Bound<'_, PyAny>, runtime: &Runtime) -> PyResult<bool> {
+    if runtime.state.empty_metadata.as_ref().is_some_and(|empty| view.is(empty)) {
+        return Ok(true);
+    }
     let shown = runtime.get_referents.bind(view.py()).call1((view,))?.cast_into::<PyList>()?;
     Ok(shown.len() == 1 && shown.get_item(0)?.is_exact_instance_of::<PyDict>())
 }

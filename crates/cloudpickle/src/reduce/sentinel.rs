@@ -21,8 +21,33 @@ pub(crate) fn dataclass_sentinel_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResul
     }
 }
 
-/// The name by which one of the sentinels of `dataclasses` travels, those for kinds of fields among them; of which it is
-/// known that its reducer is this package's.
+/// Under which name one of the sentinels of `dataclasses` should be found there, those for kinds of fields among them; of
+/// which it is known that its reducer is this package's.
+pub(crate) fn untouched_sentinel<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = obj.py();
+    let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));
+    let state = &runtime.state;
+    let is = |other: &Py<PyType>| ty == other.as_ptr().cast();
+    let (position, name) = if is(&runtime.field_sentinel_type) {
+        (super::FIELD_SENTINEL, None)
+    } else if is(&state.missing_type) {
+        (super::MISSING, Some("MISSING"))
+    } else if is(&state.default_factory_sentinel_type) {
+        (super::DEFAULT_FACTORY, Some("_HAS_DEFAULT_FACTORY"))
+    } else {
+        return Ok(None);
+    };
+    if !super::is_untouched(py, position)? {
+        return Ok(None);
+    }
+    match name {
+        // Not an interned string: a name of code would be the same object.
+        Some(name) => Ok(Some(PyString::new(py, name).into_any())),
+        None => obj.getattr_opt(intern!(py, "name")),
+    }
+}
+
+/// The name by which one of the sentinels travels whose reducer is this package's.
 pub(crate) fn found_under<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = obj.py();
     let (ty, runtime) = (obj.get_type_ptr(), Runtime::get(py));

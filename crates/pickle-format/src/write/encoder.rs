@@ -236,6 +236,15 @@ impl<B: Buffer> Encoder<B> {
         self.buffer.extend_from_word(bytes, 1 + usize::from(has_mark));
     }
 
+    /// Whole opcodes that an encoder for the same protocol, or for an older one, wrote outside frames; no memo index is among
+    /// them.
+    #[inline]
+    pub fn encoded(&mut self, opcodes: &[u8]) {
+        if !opcodes.is_empty() {
+            self.write(opcodes);
+        }
+    }
+
     /// An object made by the `__new__` of the class on top of the stack, without arguments: `EMPTY_TUPLE`, `NEWOBJ`.
     #[inline]
     pub fn new_without_arguments(&mut self) {
