@@ -19,9 +19,13 @@ pub(super) fn find_class<'py>(
 ) -> Result<Bound<'py, PyAny>, Stop> {
     let py = name.py();
     let runtime = Runtime::get(py);
+    let text = name.to_str().map_err(|_| Stop::Doubt)?;
+    // For `pickle`, which looks nothing up of such a name. Asked before anybody is told of it.
+    if text.contains('<') && text.split('.').any(|part| part == "<locals>") {
+        return Err(Stop::Doubt);
+    }
     let event = intern!(py, "pickle.find_class").as_any().clone();
     call::call(runtime.audit.bind(py), &[event, module.as_any().clone(), name.as_any().clone()])?;
-    let text = name.to_str().map_err(|_| Stop::Doubt)?;
     let module = match loaded(module) {
         Some(module) => {
             // What the type of modules has of its own has such names, with underscores.
@@ -35,9 +39,6 @@ pub(super) fn find_class<'py>(
     };
     let mut found = module;
     for part in text.split('.') {
-        if part == "<locals>" {
-            return Err(Stop::Doubt);
-        }
         found = call::attribute(&found, PyString::new(py, part).as_any())?.ok_or(Stop::Doubt)?;
     }
     Ok(found)

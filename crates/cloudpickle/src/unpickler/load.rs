@@ -185,11 +185,11 @@ impl<'py> Machine<'_, 'py> {
             Opcode::Pop if self.has_mark_on_top() => self.unmark(),
             Opcode::Pop => {
                 let height = self.below(1)?;
-                self.stack.truncate(height);
+                self.cut(height);
             }
             Opcode::PopMark => {
                 let mark = self.marked_above(0)?;
-                self.stack.truncate(mark);
+                self.cut(mark);
                 self.unmark();
             }
             Opcode::Dup => {

@@ -59,7 +59,7 @@ impl<'py> Machine<'_, 'py> {
     /// Puts `object` where the stack had everything from `height` on.
     #[inline(always)]
     fn replace_from(&mut self, height: usize, object: Bound<'py, PyAny>) {
-        self.stack.truncate(height);
+        self.cut(height);
         self.stack.push(object);
     }
 }

@@ -129,6 +129,14 @@ impl<'a, 'py> Machine<'a, 'py> {
         self.stack.push(object);
     }
 
+    /// Takes everything from `height` on off the stack, the last object first, as `pickle` does: code may run when it goes.
+    #[inline(always)]
+    pub(super) fn cut(&mut self, height: usize) {
+        while self.stack.len() > height {
+            self.stack.pop();
+        }
+    }
+
     /// The height below the last `count` objects, all above the last mark.
     #[inline(always)]
     pub(super) fn below(&self, count: usize) -> Result<usize, Stop> {
@@ -174,5 +182,13 @@ impl<'a, 'py> Machine<'a, 'py> {
     pub(super) fn unmark(&mut self) {
         self.fence = self.fence_below();
         self.marks.pop();
+    }
+}
+
+/// In the order of `pickle`: the stack, then the memo, the last object first.
+impl Drop for Machine<'_, '_> {
+    fn drop(&mut self) {
+        self.cut(0);
+        while self.memo.pop().is_some() {}
     }
 }
