@@ -8,7 +8,7 @@ use python_objects::raised::Raised;
 use python_objects::{dict, identity, reference_count, text};
 
 use super::load::Stop;
-use super::machine::Machine;
+use super::machine::{Machine, put};
 use super::refused;
 
 /// Which objects on the stack come from NEWOBJ and were not given a state: where they stand, and which they are.
@@ -18,9 +18,9 @@ pub(super) struct Fresh(Vec<(usize, usize)>);
 impl Fresh {
     /// `instance` is put at `height`.
     #[inline(always)]
-    pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) {
+    pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) -> Result<(), Stop> {
         self.forget_from(height);
-        self.0.push((height, identity::of(instance)));
+        put(instance.py(), &mut self.0, (height, identity::of(instance)))
     }
 
     /// Something is put at `height` that may be anything, and have the address of an object that is gone.

@@ -28,8 +28,7 @@ impl<'py> Machine<'_, 'py> {
         }
         let len = self.stack.len() - start;
         let tuple = container::tuple_of_last(self.py, &mut self.stack, len)?;
-        self.push(tuple);
-        Ok(())
+        self.push(tuple)
     }
 
     /// A frozenset of everything above `start`.
@@ -37,8 +36,7 @@ impl<'py> Machine<'_, 'py> {
         let len = self.stack.len() - start;
         let items = container::tuple_of_last(self.py, &mut self.stack, len)?;
         let set = container::frozenset_of(&items)?;
-        self.push(set);
-        Ok(())
+        self.push(set)
     }
 
     /// Appends everything above `start` to what is under it.

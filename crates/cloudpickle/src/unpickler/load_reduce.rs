@@ -51,7 +51,7 @@ impl<'py> Machine<'_, 'py> {
             return Err(Stop::Doubt);
         };
         let instance = call::new_instance(class, arguments)?.ok_or(Stop::Doubt)?;
-        self.fresh.note(height, &instance);
+        self.fresh.note(height, &instance)?;
         self.replace_from(height, instance);
         Ok(())
     }
