@@ -37,5 +37,6 @@ except MemoryError:
     ],
 )
 def test_a_pickle_that_needs_more(program):
-    result = subprocess.run([sys.executable, "-c", LOADING, program], capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-c", LOADING, program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.stdout == "refused\n", (result.returncode, result.stderr)

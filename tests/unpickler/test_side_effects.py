@@ -1,4 +1,4 @@
-"""What users see besides the result: what is looked up and called, in which order objects go, what an error comes from."""
+"""What users see besides the result: what is looked up and called, when objects go, the context of an error."""
 
 import pickle
 import subprocess
@@ -118,6 +118,22 @@ def test_nothing_is_looked_up_of_a_local_name(loads, monkeypatch):
 
 
 @LOADERS
+def test_a_global_that_is_not_there_is_looked_up_once(loads, monkeypatch):
+    module = types.ModuleType("module_with_getattr")
+    module.__file__ = "somewhere"
+
+    def look_up(name):
+        SEEN.append(name)
+        raise AttributeError(name)
+
+    module.__getattr__ = look_up
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    with pytest.raises(AttributeError):
+        loads(BEFORE + b"N" + named(module.__name__, "value") + b".")
+    assert SEEN == ["value"]
+
+
+@LOADERS
 @pytest.mark.parametrize("state", [b"NN\x86", b"}N\x86"])
 def test_a_state_of_slots_is_a_dict(loads, state):
     with pytest.raises(pickle.UnpicklingError, match="slot state is not a dictionary"):
@@ -135,12 +151,16 @@ def test_a_state_of_slots_is_a_dict(loads, state):
     ],
 )
 def test_the_context_of_an_error(loads, program, arguments):
-    try:
-        raise ZeroDivisionError
-    except ZeroDivisionError as context:
-        with pytest.raises(pickle.UnpicklingError) as raised:
+    def load_while_handling(error):
+        try:
+            raise error
+        except ZeroDivisionError:
             loads(BEFORE + program, **arguments)
-        assert raised.value.__context__ is context
+
+    handled = ZeroDivisionError()
+    with pytest.raises(pickle.UnpicklingError) as raised:
+        load_while_handling(handled)
+    assert raised.value.__context__ is handled
 
 
 AUDITED = """

@@ -17,7 +17,6 @@ impl Raised {
 
     /// Raises a `MemoryError`.
     #[cold]
-    #[must_use]
     pub fn no_memory(_py: Python<'_>) -> Self {
         // SAFETY: the thread is attached.
         unsafe { ffi::PyErr_NoMemory() };

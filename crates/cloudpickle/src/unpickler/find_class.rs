@@ -1,9 +1,12 @@
 //! Globals: what a module has under a name.
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyModule, PyString};
 use python_objects::building::{call, modules};
+use python_objects::compat::errors;
+use python_objects::raised::Raised;
 
 use super::load::Stop;
 use crate::runtime::Runtime;
@@ -11,8 +14,7 @@ use crate::runtime::Runtime;
 /// What `module` has under `name`, after the audit hooks were told. The module is imported if it is not there.
 ///
 /// # Errors
-/// A doubt if it has nothing of that name: `pickle` says so in the words of the version. What an audit hook, the import or
-/// the lookup raises.
+/// `AttributeError` if it has nothing of that name. What an audit hook, the import or the lookup raises.
 pub(super) fn find_class<'py>(
     module: &Bound<'py, PyString>,
     name: &Bound<'py, PyString>,
@@ -37,11 +39,25 @@ pub(super) fn find_class<'py>(
         }
         None => modules::import(module)?,
     };
-    let mut found = module;
+    if errors::MODULES_SAY_WHAT_THEY_LACK && !text.contains('.') {
+        return Ok(call::attribute_or_error(&module, name)?);
+    }
+    let mut found = module.clone();
     for part in text.split('.') {
-        found = call::attribute(&found, PyString::new(py, part).as_any())?.ok_or(Stop::Doubt)?;
+        found = match call::attribute(&found, PyString::new(py, part).as_any())? {
+            Some(found) => found,
+            None if errors::MODULES_SAY_WHAT_THEY_LACK => return Err(Stop::Doubt),
+            None => return Err(missing(&module, name).into()),
+        };
     }
     Ok(found)
+}
+
+/// In the words of `pickle`. It is not asked for them, for what was looked up would be looked up again.
+#[cold]
+fn missing(module: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> Raised {
+    let text = || Ok::<_, PyErr>(format!("Can't get attribute {} on {}", name.repr()?, module.repr()?));
+    Raised::new(module.py(), text().map_or_else(|error| error, PyAttributeError::new_err))
 }
 
 /// The module of this name, if importing it would do nothing but give it back.
