@@ -13,6 +13,7 @@ PYPY = sys.implementation.name == "pypy"
 LACKING = {
     "dicts of another kind": "for key, value in d.items(): del d[x]; d[5] = y crashes it",
     "classes that die": "a class that an extension has looked at is never freed, whatever the extension does",
+    "counts of references": "objects are not finalised where the last reference goes, but at some later moment",
     "finalisers at exit": "objects that are alive at exit are not finalised",
     "gc.freeze": "there is no gc.freeze",
     "deep tuples": "an extension gets a tuple with all tuples inside it, which takes native stack: a RecursionError",

@@ -117,6 +117,23 @@ def test_an_import_function_that_is_replaced(loads, module, monkeypatch):
     assert asked == [module.__name__]
 
 
+@not_on_pypy("a C pickler")
+@LOADERS
+def test_an_import_function_of_these_globals(loads, module, monkeypatch):
+    """A function keeps the builtins that it was made with. Imports look at its globals."""
+    asked = []
+
+    def importing(name, *others):
+        asked.append(name)
+        return builtins.__import__(name, *others)
+
+    module.value = [6]
+    data = pickle_of(module.__name__, "value")
+    monkeypatch.setitem(globals(), "__builtins__", {**vars(builtins), "__import__": importing})
+    assert loads(data) == [6]
+    assert asked == [module.__name__]
+
+
 @LOADERS
 def test_a_module_that_another_thread_imports(loads, tmp_path, monkeypatch):
     """It is not there before the import is over."""

@@ -1,6 +1,6 @@
 //! Building objects as an unpickler does: what it calls for every object, without a `PyResult` each.
 //!
-//! - [`literal`]: strings and bytes.
+//! - [`literal`]: numbers, strings and bytes.
 //! - [`container`]: tuples, lists and dicts.
 //! - [`call`]: what runs code of a class or a function.
 //! - [`attributes`]: the attributes of an instance.

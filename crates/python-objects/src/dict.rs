@@ -106,6 +106,14 @@ impl SharedKeys {
     }
 }
 
+/// Whether the keys of `dict` stand in a table that no other dict has, as far as that is known.
+#[inline]
+#[must_use]
+pub fn has_keys_of_its_own(dict: &Bound<'_, PyDict>) -> bool {
+    // SAFETY: a live dict, which nobody changes: this is only known with the global lock.
+    unsafe { dict_table::has_own_table(dict.as_ptr()) }
+}
+
 /// The keys in the table that `dict` shares with others, also those that only the others have. None if it shares none.
 #[must_use]
 pub fn shared_keys<'py>(dict: &Bound<'py, PyDict>) -> Vec<Bound<'py, PyAny>> {
@@ -194,8 +202,11 @@ mod native {
                 },
             };
             // SAFETY: both are borrowed references to live objects; they become owned before anything can run that changes
-            // the dict.
-            Ok(Some(unsafe { (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value)) }))
+            // the dict. An item has a key and a value.
+            Ok(Some(unsafe {
+                std::hint::assert_unchecked(!key.is_null() && !value.is_null());
+                (Bound::from_borrowed_ptr(py, key), Bound::from_borrowed_ptr(py, value))
+            }))
         }
 
         #[inline(never)]

@@ -15,6 +15,14 @@ impl Raised {
         Self(())
     }
 
+    /// Raises a `MemoryError`.
+    #[cold]
+    pub fn no_memory(_py: Python<'_>) -> Self {
+        // SAFETY: the thread is attached.
+        unsafe { ffi::PyErr_NoMemory() };
+        Self(())
+    }
+
     /// Raises `error`.
     pub fn new(py: Python<'_>, error: PyErr) -> Self {
         error.restore(py);

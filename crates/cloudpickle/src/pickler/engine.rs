@@ -9,12 +9,13 @@ use pickle_format::{Encoder, FormatError, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyTuple, PyType};
+use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
 use python_objects::bytes::OutOfMemory;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::identity;
 use python_objects::kind::Kind;
 use python_objects::lending::InUse;
+use python_objects::reference_count::COUNTS_ARE_EXACT;
 
 use super::canonical::Canonical;
 use super::endless::EndlessGuard;
@@ -23,6 +24,7 @@ use super::hooks::{Hooks, ReducerOverride};
 use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
+use super::save_at_once::{AtOnce, LAST_KEYS};
 use super::save_function::{LastClosure, LastModule, MadeOfCode};
 use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
@@ -75,7 +77,7 @@ pub(super) struct Engine<'py, 's> {
     /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
     attention_above: usize,
     /// Up to this length of the buffer, nothing is to be done before an atom is written.
-    at_once_below: usize,
+    pub(super) at_once_below: usize,
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
@@ -89,6 +91,12 @@ pub(super) struct Engine<'py, 's> {
     in_progress: Addresses,
     /// How many frames are being resumed on the native stack.
     pub(super) inline_levels: usize,
+    /// Below how many levels containers are written without a frame: 0 where that is not done.
+    pub(super) levels_at_once: usize,
+    /// The addresses of keys that the memo has, and their indexes there: the last ones at each place in a dict.
+    pub(super) last_keys: [(usize, usize); LAST_KEYS],
+    /// Why the part that is being left failed, if it is not suspended.
+    pub(super) failure: Option<PyErr>,
     /// The frames that are being moved to the stack of `run`, the innermost first.
     unwinding: Vec<Option<Frame<'py>>>,
     pub(super) optimism: Optimism,
@@ -132,6 +140,7 @@ impl<'py, 's> Engine<'py, 's> {
         encoder.set_binary(settings.binary);
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
         let made_of_code = MadeOfCode::new(settings, &hooks);
+        let has_short_way = COUNTS_ARE_EXACT && settings.binary && !settings.fast && settings.protocol.has_memoize();
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {
             py,
@@ -157,6 +166,9 @@ impl<'py, 's> Engine<'py, 's> {
             postponed: Vec::new(),
             in_progress: Addresses::default(),
             inline_levels: 0,
+            levels_at_once: if has_short_way { INLINE_LEVELS } else { 0 },
+            last_keys: [(0, 0); LAST_KEYS],
+            failure: None,
             unwinding: Vec::new(),
             optimism: Optimism::none(),
             root: 0,
@@ -165,6 +177,12 @@ impl<'py, 's> Engine<'py, 's> {
             added_deferred: None,
             names: names::Copied::InThisDump,
         }
+    }
+
+    /// From here on, everything takes the longest way.
+    pub(super) fn take_no_shortcuts(&mut self) {
+        self.strategies = Strategies::new(false);
+        self.levels_at_once = 0;
     }
 
     /// A dump that only finds out whether it can be done.
@@ -345,48 +363,11 @@ impl<'py, 's> Engine<'py, 's> {
     /// Saves `obj`, or begins to. The order of decisions is the C pickler's.
     #[inline]
     pub(super) fn save(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
-        if self.save_at_once(obj) { Ok(Saved::Done) } else { self.save_any(obj) }
-    }
-
-    /// Saves most atoms, if nothing is to be done before, and says whether it did. If not, nothing was written.
-    ///
-    /// Inlined into the loops of the containers. A result with an error in it would be copied about there for each item:
-    /// a third of all instructions for json-like data.
-    #[inline(always)]
-    pub(super) fn save_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        if self.encoder.len() >= self.at_once_below {
-            return false;
+        match self.save_at_once(obj) {
+            AtOnce::Done => Ok(Saved::Done),
+            AtOnce::NotYet => self.save_any(obj),
+            AtOnce::Interrupted => self.interrupted(),
         }
-        match Kind::of(obj) {
-            Kind::Str => {
-                let shared = self.optimism.is_shared(obj);
-                self.save_str_at_once(obj, shared)
-            }
-            Kind::Int => self.save_int_at_once(obj),
-            Kind::Float => self.save_float_at_once(obj),
-            Kind::None => {
-                self.encoder.none();
-                true
-            }
-            Kind::Bool => false,
-            _ => self.optimism.may_be_met_again(obj) && self.refer_at_once(obj),
-        }
-    }
-
-    /// Refers to `obj`, if the memo has it and that is not done at the end.
-    #[inline(never)]
-    fn refer_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        self.memo.get(obj).is_some_and(|index| self.encoder.refer(index))
-    }
-
-    /// The same for a key of a dict. The attributes of all instances of a class may share one reference to a name, so that
-    /// a key that is a string may be met again however few references there are to it.
-    #[inline(always)]
-    pub(super) fn save_key_at_once(&mut self, key: &Bound<'py, PyAny>) -> bool {
-        if self.encoder.len() >= self.at_once_below || Kind::of(key) != Kind::Str {
-            return false;
-        }
-        self.save_str_at_once(key, Shared::Maybe)
     }
 
     /// Saves a key of a dict, or begins to.
@@ -491,16 +472,6 @@ impl<'py, 's> Engine<'py, 's> {
                 None => self.save_by_reduction(obj, shared),
             },
             Kind::None | Kind::Bool | Kind::Int | Kind::Float => unreachable!("written above"),
-        }
-    }
-
-    /// Saves the `__dict__` of an instance, or begins to.
-    #[inline]
-    pub(super) fn save_attributes(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<Saved> {
-        if self.encoder.len() < self.at_once_below && self.optimism.is_shared(dict) == Shared::Never {
-            self.save_dict(dict, Shared::Never)
-        } else {
-            self.save_any(dict)
         }
     }
 

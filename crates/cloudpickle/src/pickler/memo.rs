@@ -44,6 +44,10 @@ impl Entry {
     }
 }
 
+/// Where an object belongs that the memo does not have, until it changes.
+#[derive(Clone, Copy)]
+pub(super) struct FreePlace(usize);
+
 const FREE: Entry = Entry { address: 0, index: 0 };
 /// What a function needs: 2 KiB.
 const SMALLEST_TABLE: usize = 128;
@@ -105,6 +109,40 @@ impl Memo {
             return Some(entry.index());
         }
         if entry.address == 0 { None } else { self.get_after_collision(address) }
+    }
+
+    /// The index of `obj` if the pickle holds it, else where it belongs.
+    #[inline(always)]
+    pub(super) fn look_up(&self, obj: &Bound<'_, PyAny>) -> Result<usize, FreePlace> {
+        let address = identity::of(obj);
+        let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
+        // Without a table, a place will be found when there is one.
+        let Some(entry) = self.table.get(at) else { return Err(FreePlace(at)) };
+        if entry.address == address {
+            Ok(entry.index())
+        } else if entry.address == 0 {
+            Err(FreePlace(at))
+        } else {
+            self.look_up_after_collision(address)
+        }
+    }
+
+    #[inline(never)]
+    fn look_up_after_collision(&self, address: usize) -> Result<usize, FreePlace> {
+        let at = self.find_after_collision(address);
+        let entry = self.table[at];
+        if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index()) }
+    }
+
+    /// Adds `obj`, which was just looked up.
+    #[inline(always)]
+    pub(super) fn put_at(&mut self, place: FreePlace, obj: &Bound<'_, PyAny>) {
+        if self.objects.len() >= self.room {
+            self.put(obj);
+            return;
+        }
+        self.table[place.0] = Entry::new(identity::of(obj), self.objects.len());
+        self.objects.push(obj.clone().unbind());
     }
 
     #[inline(never)]

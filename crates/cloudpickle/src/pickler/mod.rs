@@ -9,7 +9,7 @@
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
 //! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`], [`save_persistent_id`]: how each kind of object is
-//!   written.
+//!   written; [`save_at_once`]: the short way of everyday data.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
 //! - [`save_function`], [`save_code`], [`save_class`], [`save_descriptor`]: what is made of Python code, without a detour through reductions;
@@ -39,6 +39,7 @@ mod path;
 mod probe;
 pub(crate) mod python_api;
 mod save_array;
+mod save_at_once;
 mod save_atom;
 mod save_class;
 mod save_code;

@@ -59,12 +59,12 @@ impl Buffer for Written<'_> {
         self.0.len()
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, byte: u8) {
         self.0.push(byte);
     }
 
-    #[inline]
+    #[inline(always)]
     fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
@@ -74,7 +74,7 @@ impl Buffer for Written<'_> {
         self.0.extend_from_slices(first, second);
     }
 
-    #[inline]
+    #[inline(always)]
     fn extend_from_word(&mut self, word: u64, len: usize) {
         self.0.extend_from_word(word, len);
     }

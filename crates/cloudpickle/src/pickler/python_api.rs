@@ -15,7 +15,6 @@ use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
 use super::optimism::Optimism;
 use super::output::Output;
-use super::strategy::Strategies;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::by_value::registry::{OfThisDump, names_of_modules};
@@ -109,7 +108,7 @@ fn to_bytes<'py>(
             // Where the memo's entries are written at once, they would depend on the counts of references.
             Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
             Pass::Optimistic | Pass::Careful => {}
-            Pass::WithoutShortcuts => engine.strategies = Strategies::new(false),
+            Pass::WithoutShortcuts => engine.take_no_shortcuts(),
         }
         if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
             engine.names = Copied::Before;

@@ -9,6 +9,7 @@ use python_objects::{buffer, int, text};
 
 use super::engine::Engine;
 use super::frame::Saved;
+use super::memo::FreePlace;
 use super::optimism::Shared;
 use super::output::Output;
 use crate::reduce::reduction::Reduction;
@@ -48,20 +49,20 @@ impl<'py> Engine<'py, '_> {
                 let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
                 ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii))
             }
-            Shared::Maybe => match self.memo.get(obj) {
-                Some(index) => self.encoder.refer(index),
-                None => self.save_new_str_at_once(obj),
+            Shared::Maybe => match self.memo.look_up(obj) {
+                Ok(index) => self.encoder.refer(index),
+                Err(place) => self.save_new_str_at_once(obj, place),
             },
         }
     }
 
     /// The same for one that the memo does not have.
     #[inline(never)]
-    fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+    pub(super) fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
         let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
         let is_written = ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
         if is_written && !self.settings.fast {
-            self.memo.put(obj);
+            self.memo.put_at(place, obj);
             self.encoder.memoize_uncounted();
         }
         is_written

@@ -43,7 +43,7 @@ enum Next {
 /// Saves the name of an attribute.
 macro_rules! save_name {
     ($engine:expr, $name:expr) => {
-        if !$engine.save_key_at_once($name) && $engine.save_key($name)? == Saved::Suspended {
+        if !$engine.save_key_at_once($name, false) && $engine.save_key($name)? == Saved::Suspended {
             return Ok(Saved::Suspended);
         }
     };

@@ -9,7 +9,7 @@ use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
 use python_objects::compat::batches::REST_IS_SHORT;
-use python_objects::dict::DictCursor;
+use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
 use python_objects::list::ListCursor;
 use python_objects::set::{self, SetCursor};
@@ -32,10 +32,10 @@ pub(super) struct TupleFrame<'py> {
 
 pub(super) struct ListFrame<'py> {
     pub(super) list: Bound<'py, PyList>,
-    cursor: ListCursor<'py>,
+    pub(super) cursor: ListCursor<'py>,
     /// The calls of Python code before the walk.
-    calls: CallsOfPython,
-    batch: Batch,
+    pub(super) calls: CallsOfPython,
+    pub(super) batch: Batch,
 }
 
 pub(super) struct DictFrame<'py> {
@@ -65,7 +65,7 @@ pub(super) struct FrozenSetFrame<'py> {
 }
 
 /// How the items of a container are gathered.
-enum Batch {
+pub(super) enum Batch {
     /// Each by an opcode of its own: in protocol 0, and for a single item.
     Single {
         /// An item is saved whose opcode is still to be written.
@@ -88,9 +88,7 @@ impl<'py> Suspendable<'py> for TupleFrame<'py> {
         while self.index < len {
             let item = self.tuple.get_item(self.index)?;
             self.index += 1;
-            if !engine.save_at_once(&item) {
-                save_part!(engine, &item);
-            }
+            save_part!(engine, &item);
         }
         engine.finish_tuple(&self.tuple, self.shared)?;
         Ok(Saved::Done)
@@ -98,6 +96,11 @@ impl<'py> Suspendable<'py> for TupleFrame<'py> {
 }
 
 impl<'py> TupleFrame<'py> {
+    /// Before the item of that index.
+    pub(super) fn at(tuple: &Bound<'py, PyTuple>, index: usize, shared: Shared) -> Self {
+        Self { tuple: tuple.clone(), index, shared }
+    }
+
     pub(super) fn hop(&self) -> Hop<'py> {
         Hop::Index(self.index.saturating_sub(1))
     }
@@ -116,15 +119,9 @@ impl<'py> ListFrame<'py> {
             && let Some(item) = self.cursor.next(&self.list, engine.calls == self.calls)
         {
             count += 1;
-            if engine.save_at_once(&item) {
-                continue;
-            }
-            match engine.save_any(&item) {
-                Ok(Saved::Done) => {}
-                not_done => {
-                    result = not_done;
-                    break;
-                }
+            if !engine.save_part(&item) {
+                result = engine.interrupted();
+                break;
             }
         }
         self.batch = Batch::Open(count);
@@ -182,34 +179,36 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
 }
 
 impl<'py> DictFrame<'py> {
+    /// Where `taken` items were taken, and `value` is that of a key in progress.
+    pub(super) fn at(
+        dict: &Bound<'py, PyDict>,
+        cursor: DictCursor<'py>,
+        calls: CallsOfPython,
+        taken: usize,
+        value: Option<Bound<'py, PyAny>>,
+        batch: Batch,
+    ) -> Self {
+        Self { dict: dict.clone(), cursor, calls, taken, value, batch }
+    }
+
     /// Saves items from a batch of `count` to a full one, or to the end of the dict.
     #[inline(always)]
     fn fill(&mut self, engine: &mut Engine<'py, '_>, count: usize) -> PyResult<Saved> {
+        let own = dict::has_keys_of_its_own(&self.dict);
         let mut left = BATCH_SIZE - count;
         let mut result = Ok(Saved::Done);
         while left > 0
             && let Some((key, value)) = self.cursor.next(&self.dict, engine.calls == self.calls)?
         {
             left -= 1;
-            if !engine.save_key_at_once(&key) {
-                match engine.save_key(&key) {
-                    Ok(Saved::Done) => {}
-                    not_done => {
-                        self.value = Some(value);
-                        result = not_done;
-                        break;
-                    }
-                }
+            if !engine.save_key_part(&key, own) {
+                self.value = Some(value);
+                result = engine.interrupted();
+                break;
             }
-            if engine.save_at_once(&value) {
-                continue;
-            }
-            match engine.save_any(&value) {
-                Ok(Saved::Done) => {}
-                not_done => {
-                    result = not_done;
-                    break;
-                }
+            if !engine.save_part(&value) {
+                result = engine.interrupted();
+                break;
             }
         }
         self.taken += BATCH_SIZE - count - left;

@@ -1,9 +1,12 @@
 //! Globals: what a module has under a name.
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyModule, PyString};
 use python_objects::building::{call, modules};
+use python_objects::compat::errors;
+use python_objects::raised::Raised;
 
 use super::load::Stop;
 use crate::runtime::Runtime;
@@ -11,17 +14,20 @@ use crate::runtime::Runtime;
 /// What `module` has under `name`, after the audit hooks were told. The module is imported if it is not there.
 ///
 /// # Errors
-/// A doubt if it has nothing of that name: `pickle` says so in the words of the version. What an audit hook, the import or
-/// the lookup raises.
+/// `AttributeError` if it has nothing of that name. What an audit hook, the import or the lookup raises.
 pub(super) fn find_class<'py>(
     module: &Bound<'py, PyString>,
     name: &Bound<'py, PyString>,
 ) -> Result<Bound<'py, PyAny>, Stop> {
     let py = name.py();
     let runtime = Runtime::get(py);
+    let text = name.to_str().map_err(|_| Stop::Doubt)?;
+    // For `pickle`, which looks nothing up of such a name. Asked before anybody is told of it.
+    if text.contains('<') && text.split('.').any(|part| part == "<locals>") {
+        return Err(Stop::Doubt);
+    }
     let event = intern!(py, "pickle.find_class").as_any().clone();
     call::call(runtime.audit.bind(py), &[event, module.as_any().clone(), name.as_any().clone()])?;
-    let text = name.to_str().map_err(|_| Stop::Doubt)?;
     let module = match loaded(module) {
         Some(module) => {
             // What the type of modules has of its own has such names, with underscores.
@@ -33,14 +39,25 @@ pub(super) fn find_class<'py>(
         }
         None => modules::import(module)?,
     };
-    let mut found = module;
+    if errors::MODULES_SAY_WHAT_THEY_LACK && !text.contains('.') {
+        return Ok(call::attribute_or_error(&module, name)?);
+    }
+    let mut found = module.clone();
     for part in text.split('.') {
-        if part == "<locals>" {
-            return Err(Stop::Doubt);
-        }
-        found = call::attribute(&found, PyString::new(py, part).as_any())?.ok_or(Stop::Doubt)?;
+        found = match call::attribute(&found, PyString::new(py, part).as_any())? {
+            Some(found) => found,
+            None if errors::MODULES_SAY_WHAT_THEY_LACK => return Err(Stop::Doubt),
+            None => return Err(missing(&module, name).into()),
+        };
     }
     Ok(found)
+}
+
+/// In the words of `pickle`. It is not asked for them, for what was looked up would be looked up again.
+#[cold]
+fn missing(module: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> Raised {
+    let text = || Ok::<_, PyErr>(format!("Can't get attribute {} on {}", name.repr()?, module.repr()?));
+    Raised::new(module.py(), text().map_or_else(|error| error, PyAttributeError::new_err))
 }
 
 /// The module of this name, if importing it would do nothing but give it back.

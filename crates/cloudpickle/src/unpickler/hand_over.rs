@@ -4,6 +4,7 @@
 //! (NEXT_BUFFER puts anything on the stack), and goes on with the opcode that raised the doubt.
 
 use pickle_format::Opcode;
+use pyo3::exceptions::PyMemoryError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -53,7 +54,10 @@ impl<'py> Machine<'_, 'py> {
 
     fn hand_over_to(&mut self, loads: &Py<PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
-        let mut pickle = vec![Opcode::Proto.byte(), 5];
+        let no_memory = |_| PyMemoryError::new_err(());
+        let mut pickle = Vec::new();
+        pickle.try_reserve_exact(2 + 3 * self.memo.len() + self.marks.len() + self.stack.len()).map_err(no_memory)?;
+        pickle.extend([Opcode::Proto.byte(), 5]);
         for _ in &self.memo {
             pickle.extend([Opcode::NextBuffer.byte(), Opcode::Memoize.byte(), Opcode::Pop.byte()]);
         }
@@ -66,11 +70,19 @@ impl<'py> Machine<'_, 'py> {
                 pickle.push(Opcode::NextBuffer.byte());
             }
         }
-        pickle.extend(self.rest());
-        let objects: Vec<_> = self.memo.drain(..).chain(self.stack.drain(..)).map(Bound::unbind).collect();
+        let rest = self.rest();
+        let pickle = PyBytes::new_with(py, pickle.len() + rest.len(), |room| {
+            let (first, room) = room.split_at_mut(pickle.len());
+            first.copy_from_slice(&pickle);
+            room.copy_from_slice(rest);
+            Ok(())
+        })?;
+        let mut objects = Vec::new();
+        objects.try_reserve_exact(self.memo.len() + self.stack.len()).map_err(no_memory)?;
+        objects.extend(self.memo.drain(..).chain(self.stack.drain(..)).map(Bound::unbind));
         let keywords = PyDict::new(py);
         let buffers = HandedOver { objects: objects.into_iter(), buffers: self.buffers.take().map(Bound::unbind) };
         keywords.set_item(intern!(py, "buffers"), Bound::new(py, buffers)?)?;
-        loads.bind(py).call((PyBytes::new(py, &pickle),), Some(&keywords))
+        loads.bind(py).call((pickle,), Some(&keywords))
     }
 }

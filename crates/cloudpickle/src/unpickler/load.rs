@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use pickle_format::Opcode;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyTuple};
+use pyo3::types::{PyBool, PyTuple};
 use python_objects::building::{call, container, literal};
 use python_objects::int;
 use python_objects::raised::Raised;
@@ -61,25 +61,25 @@ impl<'py> Machine<'_, 'py> {
                 }
             }
 
-            Opcode::None => self.push(py.None().into_bound(py)),
-            Opcode::NewTrue => self.push(PyBool::new(py, true).to_owned().into_any()),
-            Opcode::NewFalse => self.push(PyBool::new(py, false).to_owned().into_any()),
+            Opcode::None => self.push(py.None().into_bound(py))?,
+            Opcode::NewTrue => self.push(PyBool::new(py, true).to_owned().into_any())?,
+            Opcode::NewFalse => self.push(PyBool::new(py, false).to_owned().into_any())?,
             Opcode::BinInt1 => {
                 let number = self.byte()?;
-                self.push_int(number.into());
+                self.push_int(number.into())?;
             }
             Opcode::BinInt2 => {
                 let number = u16::from_le_bytes(self.array()?);
-                self.push_int(number.into());
+                self.push_int(number.into())?;
             }
             Opcode::BinInt => {
                 let number = i32::from_le_bytes(self.array()?);
-                self.push_int(number.into());
+                self.push_int(number.into())?;
             }
             Opcode::Long1 => self.load_long1()?,
             Opcode::BinFloat => {
                 let number = f64::from_be_bytes(self.array()?);
-                self.push(PyFloat::new(py, number).into_any());
+                self.push(literal::float_of(py, number)?)?;
             }
 
             Opcode::ShortBinUnicode => {
@@ -120,8 +120,8 @@ impl<'py> Machine<'_, 'py> {
                 }
             }
 
-            Opcode::Mark => self.mark(),
-            Opcode::EmptyTuple => self.push(PyTuple::empty(py).into_any()),
+            Opcode::Mark => self.mark()?,
+            Opcode::EmptyTuple => self.push(PyTuple::empty(py).into_any())?,
             Opcode::Tuple1 => self.load_last_as_tuple(1)?,
             Opcode::Tuple2 => self.load_last_as_tuple(2)?,
             Opcode::Tuple3 => self.load_last_as_tuple(3)?,
@@ -164,7 +164,7 @@ impl<'py> Machine<'_, 'py> {
 
             Opcode::Memoize => {
                 let object = self.top()?.clone();
-                self.memo.push(object);
+                self.memoize(object)?;
             }
             Opcode::BinPut => {
                 let index = self.byte()?.into();
@@ -185,16 +185,16 @@ impl<'py> Machine<'_, 'py> {
             Opcode::Pop if self.has_mark_on_top() => self.unmark(),
             Opcode::Pop => {
                 let height = self.below(1)?;
-                self.stack.truncate(height);
+                self.cut(height);
             }
             Opcode::PopMark => {
                 let mark = self.marked_above(0)?;
-                self.stack.truncate(mark);
+                self.cut(mark);
                 self.unmark();
             }
             Opcode::Dup => {
                 let object = self.top()?.clone();
-                self.push(object);
+                self.push(object)?;
             }
 
             Opcode::StackGlobal => self.load_stack_global()?,
@@ -208,9 +208,8 @@ impl<'py> Machine<'_, 'py> {
     }
 
     #[inline(always)]
-    fn push_int(&mut self, number: i64) {
-        let Ok(number) = number.into_pyobject(self.py);
-        self.push(number.into_any());
+    fn push_int(&mut self, number: i64) -> Result<(), Stop> {
+        self.push(literal::int_of(self.py, number)?)
     }
 
     fn load_long1(&mut self) -> Result<(), Stop> {
@@ -218,24 +217,19 @@ impl<'py> Machine<'_, 'py> {
         let bytes = self.bytes(len)?;
         let Some(missing) = 8_usize.checked_sub(len) else {
             let number = int::from_twos_complement(self.py, bytes).map_err(|_| Stop::Doubt)?;
-            self.push(number);
-            return Ok(());
+            return self.push(number);
         };
         let mut digits = [0; 8];
         digits[missing..].copy_from_slice(bytes);
         // Shifted down from the top, for the sign.
-        self.push_int(if len == 0 { 0 } else { i64::from_le_bytes(digits) >> (8 * missing) });
-        Ok(())
+        self.push_int(if len == 0 { 0 } else { i64::from_le_bytes(digits) >> (8 * missing) })
     }
 
     /// Pushes what was made of the pickle's own bytes. If that failed, `pickle` says why.
     #[inline(always)]
     fn push_new(&mut self, made: Result<Bound<'py, PyAny>, Raised>) -> Result<(), Stop> {
         match made {
-            Ok(object) => {
-                self.push(object);
-                Ok(())
-            }
+            Ok(object) => self.push(object),
             Err(raised) => {
                 raised.forget(self.py);
                 Err(Stop::Doubt)
@@ -256,15 +250,14 @@ impl<'py> Machine<'_, 'py> {
 
     fn load_next_buffer(&mut self) -> Result<(), Stop> {
         let buffer = call::next(self.buffers.as_ref().ok_or(Stop::Doubt)?)?;
-        self.push(buffer.ok_or_else(|| refused(self.py, "not enough out-of-band buffers"))?);
-        Ok(())
+        self.push(buffer.ok_or_else(|| refused(self.py, "not enough out-of-band buffers"))?)
     }
 
     fn load_put(&mut self, index: usize) -> Result<(), Stop> {
         let object = self.top()?.clone();
         match index.cmp(&self.memo.len()) {
             Ordering::Less => self.memo[index] = object,
-            Ordering::Equal => self.memo.push(object),
+            Ordering::Equal => self.memoize(object)?,
             // With gaps.
             Ordering::Greater => return Err(Stop::Doubt),
         }
@@ -274,7 +267,6 @@ impl<'py> Machine<'_, 'py> {
     #[inline(always)]
     fn load_get(&mut self, index: usize) -> Result<(), Stop> {
         let object = self.memo.get(index).ok_or(Stop::Doubt)?.clone();
-        self.push(object);
-        Ok(())
+        self.push(object)
     }
 }

@@ -8,7 +8,7 @@ use python_objects::raised::Raised;
 use python_objects::{dict, identity, reference_count, text};
 
 use super::load::Stop;
-use super::machine::Machine;
+use super::machine::{Machine, put};
 use super::refused;
 
 /// Which objects on the stack come from NEWOBJ and were not given a state: where they stand, and which they are.
@@ -18,9 +18,9 @@ pub(super) struct Fresh(Vec<(usize, usize)>);
 impl Fresh {
     /// `instance` is put at `height`.
     #[inline(always)]
-    pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) {
+    pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) -> Result<(), Stop> {
         self.forget_from(height);
-        self.0.push((height, identity::of(instance)));
+        put(instance.py(), &mut self.0, (height, identity::of(instance)))
     }
 
     /// Something is put at `height` that may be anything, and have the address of an object that is gone.
@@ -56,7 +56,7 @@ impl Machine<'_, '_> {
             return Ok(false);
         }
         self.fresh.forget_from(height);
-        self.stack.truncate(height + 1);
+        self.cut(height + 1);
         Ok(true)
     }
 
@@ -68,15 +68,16 @@ impl Machine<'_, '_> {
         let [instance, state] = [&self.stack[height], &self.stack[height + 1]];
         if let Some(set_state) = call::attribute(instance, intern!(py, "__setstate__"))? {
             call::call(&set_state, std::slice::from_ref(state))?;
-            self.stack.truncate(height + 1);
+            self.cut(height + 1);
             return Ok(());
         }
         let (state, slots) = match state.cast::<PyTuple>() {
             Ok(both) if both.len() == 2 => (both.get_borrowed_item(0), Some(both.get_borrowed_item(1))),
             _ => (Ok(state.as_borrowed()), None),
         };
-        let [state, slots] = [Some(state), slots].map(|part| part.and_then(Result::ok).filter(|part| !part.is_none()));
-        if let Some(state) = state {
+        let [state, slots] = [Some(state), slots].map(|part| part.and_then(Result::ok));
+        // Of the two, only the first may be missing.
+        if let Some(state) = state.filter(|state| !state.is_none()) {
             let state = state.cast::<PyDict>().map_err(|_| refused(py, "state is not a dictionary"))?;
             let dict = call::attribute_or_error(instance, intern!(py, "__dict__"))?;
             for (name, value) in items_of(&state, py)? {
@@ -93,7 +94,7 @@ impl Machine<'_, '_> {
                 call::set_attribute(instance, &name, &value)?;
             }
         }
-        self.stack.truncate(height + 1);
+        self.cut(height + 1);
         Ok(())
     }
 }

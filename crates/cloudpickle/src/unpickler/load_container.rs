@@ -10,7 +10,7 @@ use python_objects::reference_count;
 use super::load::Stop;
 use super::machine::Machine;
 
-impl Machine<'_, '_> {
+impl<'py> Machine<'_, 'py> {
     /// TUPLE1, TUPLE2, TUPLE3.
     #[inline(always)]
     pub(super) fn load_last_as_tuple(&mut self, len: usize) -> Result<(), Stop> {
@@ -28,8 +28,7 @@ impl Machine<'_, '_> {
         }
         let len = self.stack.len() - start;
         let tuple = container::tuple_of_last(self.py, &mut self.stack, len)?;
-        self.push(tuple);
-        Ok(())
+        self.push(tuple)
     }
 
     /// A frozenset of everything above `start`.
@@ -37,8 +36,7 @@ impl Machine<'_, '_> {
         let len = self.stack.len() - start;
         let items = container::tuple_of_last(self.py, &mut self.stack, len)?;
         let set = container::frozenset_of(&items)?;
-        self.push(set);
-        Ok(())
+        self.push(set)
     }
 
     /// Appends everything above `start` to what is under it.
@@ -58,7 +56,7 @@ impl Machine<'_, '_> {
         for object in &self.stack[start..] {
             container::append(list, object)?;
         }
-        self.stack.truncate(start);
+        self.cut(start);
         Ok(())
     }
 
@@ -66,8 +64,10 @@ impl Machine<'_, '_> {
     #[cold]
     fn extend_from(&mut self, start: usize) -> Result<(), Stop> {
         let py = self.py;
-        // Without it there is still `append`, which is for `pickle`.
-        let extend = call::attribute(&self.stack[start - 1], intern!(py, "extend"))?.ok_or(Stop::Doubt)?;
+        let Some(extend) = call::attribute(&self.stack[start - 1], intern!(py, "extend"))? else {
+            let append = call::attribute_or_error(&self.stack[start - 1], intern!(py, "append"))?;
+            return self.call_with_each_from(start, &append);
+        };
         let len = self.stack.len() - start;
         let list = container::list_of_last(py, &mut self.stack, len)?;
         call::call(&extend, &[list])?;
@@ -97,7 +97,7 @@ impl Machine<'_, '_> {
                 }
             }
         }
-        self.stack.truncate(start);
+        self.cut(start);
         Ok(())
     }
 
@@ -108,13 +108,19 @@ impl Machine<'_, '_> {
             for item in items {
                 container::add(set, item)?;
             }
+            self.cut(start);
         } else if !items.is_empty() {
-            let add = call::attribute(&self.stack[start - 1], intern!(self.py, "add"))?.ok_or(Stop::Doubt)?;
-            for item in items {
-                call::call(&add, std::slice::from_ref(item))?;
-            }
+            let add = call::attribute_or_error(&self.stack[start - 1], intern!(self.py, "add"))?;
+            self.call_with_each_from(start, &add)?;
         }
-        self.stack.truncate(start);
+        Ok(())
+    }
+
+    /// Calls `method` with each object above `start`, which is let go of behind the call.
+    fn call_with_each_from(&mut self, start: usize, method: &Bound<'py, PyAny>) -> Result<(), Stop> {
+        for object in self.stack.drain(start..) {
+            call::call(method, &[object])?;
+        }
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ impl<'py> Machine<'_, 'py> {
             return Err(Stop::Doubt);
         };
         let instance = call::new_instance(class, arguments)?.ok_or(Stop::Doubt)?;
-        self.fresh.note(height, &instance);
+        self.fresh.note(height, &instance)?;
         self.replace_from(height, instance);
         Ok(())
     }
@@ -59,7 +59,7 @@ impl<'py> Machine<'_, 'py> {
     /// Puts `object` where the stack had everything from `height` on.
     #[inline(always)]
     fn replace_from(&mut self, height: usize, object: Bound<'py, PyAny>) {
-        self.stack.truncate(height);
+        self.cut(height);
         self.stack.push(object);
     }
 }

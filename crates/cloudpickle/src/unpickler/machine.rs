@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use super::load::Stop;
 use super::load_build::Fresh;
 use python_objects::building::attributes::Attributes;
+use python_objects::raised::Raised;
 
 /// The machine that a pickle is a program for.
 ///
@@ -125,8 +126,21 @@ impl<'a, 'py> Machine<'a, 'py> {
     }
 
     #[inline(always)]
-    pub(super) fn push(&mut self, object: Bound<'py, PyAny>) {
-        self.stack.push(object);
+    pub(super) fn push(&mut self, object: Bound<'py, PyAny>) -> Result<(), Stop> {
+        put(self.py, &mut self.stack, object)
+    }
+
+    #[inline(always)]
+    pub(super) fn memoize(&mut self, object: Bound<'py, PyAny>) -> Result<(), Stop> {
+        put(self.py, &mut self.memo, object)
+    }
+
+    /// Takes everything from `height` on off the stack, the last object first, as `pickle` does: code may run when it goes.
+    #[inline(always)]
+    pub(super) fn cut(&mut self, height: usize) {
+        while self.stack.len() > height {
+            self.stack.pop();
+        }
     }
 
     /// The height below the last `count` objects, all above the last mark.
@@ -144,9 +158,11 @@ impl<'a, 'py> Machine<'a, 'py> {
     }
 
     #[inline(always)]
-    pub(super) fn mark(&mut self) {
-        self.fence = self.stack.len();
-        self.marks.push(self.fence);
+    pub(super) fn mark(&mut self) -> Result<(), Stop> {
+        let height = self.stack.len();
+        put(self.py, &mut self.marks, height)?;
+        self.fence = height;
+        Ok(())
     }
 
     /// How high the stack was at the last mark, if there are `count` objects under it, above the mark before.
@@ -174,5 +190,29 @@ impl<'a, 'py> Machine<'a, 'py> {
     pub(super) fn unmark(&mut self) {
         self.fence = self.fence_below();
         self.marks.pop();
+    }
+}
+
+/// Appends to what a pickle can make as long as it likes: a `MemoryError` where there is no room, not the end of the process.
+#[inline(always)]
+pub(super) fn put<T>(py: Python<'_>, all: &mut Vec<T>, item: T) -> Result<(), Stop> {
+    if all.len() == all.capacity() {
+        make_room(py, all)?;
+    }
+    all.push(item);
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn make_room<T>(py: Python<'_>, all: &mut Vec<T>) -> Result<(), Stop> {
+    all.try_reserve(1).map_err(|_| Raised::no_memory(py).into())
+}
+
+/// In the order of `pickle`: the stack, then the memo, the last object first.
+impl Drop for Machine<'_, '_> {
+    fn drop(&mut self) {
+        self.cut(0);
+        while self.memo.pop().is_some() {}
     }
 }

@@ -58,6 +58,6 @@ fn refused(py: Python<'_>, text: &'static str) -> Raised {
 }
 
 fn unpickling_error(py: Python<'_>, text: &'static str) -> PyErr {
-    let error = Runtime::get(py).unpickling_error.bind(py).call1((text,));
-    error.map_or_else(|error| error, PyErr::from_value)
+    // Made when it is raised, which gives it the exception that is being handled for its context.
+    PyErr::from_type(Runtime::get(py).unpickling_error.bind(py).clone(), (text,))
 }

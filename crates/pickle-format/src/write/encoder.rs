@@ -9,7 +9,7 @@ use crate::opcode::Opcode;
 use crate::protocol::Protocol;
 use crate::write::buffer::Buffer;
 use crate::write::frame::{FRAME_HEADER_SIZE, FRAME_SIZE_TARGET, Framing, is_large};
-use crate::write::referenced::Referenced;
+use crate::write::referenced::{Referenced, SHORT as SHORT_REFERENCE};
 
 /// What an encoder allocates at first. Most pickles are shorter, and general-purpose allocators are quick up to here.
 const INITIAL_CAPACITY: usize = 1024;
@@ -159,8 +159,20 @@ impl<B: Buffer> Encoder<B> {
         let full = self.framing.is_full(self.buffer.len());
         if full {
             self.close_frame();
+            self.leave_room();
         }
         full
+    }
+
+    /// To be called between frames: leaves room for what will be put in before.
+    fn leave_room(&mut self) {
+        if let Some(referenced) = &mut self.referenced
+            && referenced.room() > 0
+        {
+            let start = self.buffer.len();
+            self.buffer.append_zeros(referenced.room());
+            referenced.leave_room(start..self.buffer.len());
+        }
     }
 
     /// How many bytes will be buffered when [`boundary`](Self::boundary) may say so, if no large payload comes before.
@@ -207,12 +219,21 @@ impl<B: Buffer> Encoder<B> {
 /// Opcodes and atoms.
 impl<B: Buffer> Encoder<B> {
     /// An opcode that has no argument.
-    #[inline]
+    #[inline(always)]
     pub fn op(&mut self, opcode: Opcode) {
         self.expect(opcode);
         debug_assert_eq!(opcode.info().argument, ArgumentKind::None, "{} has an argument", opcode.name());
         self.framing.enter(&mut self.buffer);
         self.buffer.push(opcode.byte());
+    }
+
+    /// An opcode that has no argument, and perhaps a `MARK` behind it.
+    #[inline(always)]
+    pub fn op_and_mark_if(&mut self, opcode: Opcode, has_mark: bool) {
+        self.expect(opcode);
+        self.framing.enter(&mut self.buffer);
+        let bytes = u64::from(opcode.byte()) | u64::from(Opcode::Mark.byte()) << 8;
+        self.buffer.extend_from_word(bytes, 1 + usize::from(has_mark));
     }
 
     /// Whole opcodes that an encoder for the same protocol, or for an older one, wrote outside frames; no memo index is among
@@ -266,7 +287,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// An `int` of at most 32 bits, where ints are binary. For others it writes nothing and returns false.
-    #[inline]
+    #[inline(always)]
     pub fn try_int(&mut self, value: i64) -> bool {
         let Ok(value) = i32::try_from(value) else { return false };
         if self.binary {
@@ -275,7 +296,7 @@ impl<B: Buffer> Encoder<B> {
         self.binary
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_int(&mut self, value: i32) {
         self.framing.enter(&mut self.buffer);
         // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
@@ -330,7 +351,7 @@ impl<B: Buffer> Encoder<B> {
     }
 
     /// A `float`, from protocol 1 on: `BINFLOAT`, with all its bits, those of a NaN included.
-    #[inline]
+    #[inline(always)]
     pub fn float(&mut self, value: f64) {
         self.expect(Opcode::BinFloat);
         self.write(&argument::float8(Opcode::BinFloat, value));
@@ -405,13 +426,7 @@ impl<B: Buffer> Encoder<B> {
     pub fn payload_header(&mut self, payload: Payload, len: u64) -> Result<()> {
         let header = payload.header(len, self.protocol)?;
         self.close_frame();
-        if let Some(referenced) = &mut self.referenced
-            && referenced.room_before_payload() > 0
-        {
-            let start = self.buffer.len();
-            self.buffer.append_zeros(referenced.room_before_payload());
-            referenced.leave_room(start..self.buffer.len());
-        }
+        self.leave_room();
         self.buffer.extend_from_slice(header.as_slice());
         Ok(())
     }
@@ -454,7 +469,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
-        let room = self.referenced.as_ref().map_or(0, |referenced| referenced.room_before_payload());
+        let room = self.referenced.as_ref().map_or(0, |referenced| referenced.room());
         if self.buffer.try_reserve(len.saturating_add(HEADERS + room)) {
             Ok(())
         } else {
@@ -507,14 +522,28 @@ impl<B: Buffer> Encoder<B> {
 
     /// The same as [`get`](Self::get), where that is settled at the end of the pickle. Elsewhere, and if the index is too
     /// large, it writes nothing and returns false.
-    #[inline(always)]
+    #[inline(never)]
     pub fn refer(&mut self, index: usize) -> bool {
+        if let Some(referenced) = &mut self.referenced
+            && !self.framing.is_due()
+            && let Some(byte) = referenced.refer_at_once(self.buffer.len() + SHORT_REFERENCE, index)
+        {
+            let bytes = u64::from(Opcode::BinGet.byte()) | u64::from(byte) << 8;
+            self.buffer.extend_from_word(bytes, SHORT_REFERENCE);
+            return true;
+        }
+        self.refer_for_the_first_time(index)
+    }
+
+    /// The same, whatever there is to be done besides.
+    #[inline(never)]
+    fn refer_for_the_first_time(&mut self, index: usize) -> bool {
         let Some(referenced) = &mut self.referenced else { return false };
         // The greatest number stands for no object.
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
         self.framing.enter(&mut self.buffer);
-        self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, 0));
-        referenced.refer(self.buffer.len(), target);
+        let byte = referenced.refer(self.buffer.len() + SHORT_REFERENCE, target);
+        self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, byte));
         true
     }
 
@@ -573,7 +602,7 @@ impl<B: Buffer> Encoder<B> {
 /// What all of the above append with.
 impl<B: Buffer> Encoder<B> {
     /// Appends bytes that belong in a frame. Called with arrays, whose length the compiler knows.
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         self.framing.enter(&mut self.buffer);
         self.buffer.extend_from_slice(bytes);

@@ -43,6 +43,12 @@ impl Framing {
         }
     }
 
+    /// Whether the next byte begins a frame.
+    #[inline(always)]
+    pub(super) const fn is_due(self) -> bool {
+        matches!(self, Self::Due)
+    }
+
     /// Out of line: once in 64 KiB.
     #[cold]
     #[inline(never)]

@@ -2,7 +2,8 @@
 //!
 //! While a pickle is written, nothing is memoized: what is noted is where each MEMOIZE would stand. References are two
 //! bytes long at first. [`Referenced::settle`] then numbers the objects that are referred to, puts a MEMOIZE behind each,
-//! and gives the references their numbers. The result is what `pickletools.optimize` would make of a pickle in which
+//! and gives the references their numbers, unless they have them: as long as each object that is referred to for the first
+//! time stands behind the one before it, as in records with the same keys, its number is known at once. The result is what `pickletools.optimize` would make of a pickle in which
 //! everything is memoized, and does not depend on how the writer found out what might be referred to.
 
 use std::ops::Range;
@@ -13,9 +14,11 @@ use crate::write::buffer::Buffer;
 use crate::write::frame::FRAME_HEADER_SIZE;
 
 /// How long a reference is until it has its number, and in the end if that is less than 256.
-const SHORT: usize = 2;
+pub(super) const SHORT: usize = 2;
 /// How long it is with a greater number.
 const LONG: usize = 5;
+/// How many objects have numbers that a short reference holds.
+const NUMBERS_OF_A_BYTE: usize = 1 << u8::BITS;
 
 /// Marks, in [`Referenced::places`], an object that is referred to.
 const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
@@ -25,8 +28,13 @@ const IS_REFERENCED: usize = 1 << (usize::BITS - 1);
 /// It can be used again, which spares allocations.
 #[derive(Debug, Default)]
 pub struct Referenced {
-    /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending.
+    /// By the number of the object among all that might be referred to: where its MEMOIZE would stand. Ascending. For one
+    /// that is referred to, as long as all of those were in order: which of them it is.
     places: Vec<usize>,
+    /// Whether an object was referred to for the first time after one behind it.
+    out_of_order: bool,
+    /// Up to here, an object that is referred to for the first time is out of order.
+    in_order_from: usize,
     /// Whether anything is to be memoized.
     any: bool,
     /// How many objects are referred to for which no room was left yet.
@@ -34,11 +42,14 @@ pub struct Referenced {
     /// The room that was left, before large payloads.
     room: Vec<Range<usize>>,
     references: References,
-    /// The places of those that are referred to, when they are numbered.
+    /// The places of those that are referred to, when they are numbered: at once as long as they are in order.
     memoized: Vec<usize>,
     /// The frames that are closed, from their headers to their ends.
     frames: Vec<Range<usize>>,
 }
+
+/// What a function needs.
+const FEW_REFERENCES: usize = 64;
 
 /// How many numbers are kept for another pickle: 512 KiB. To touch new pages takes longer than to write references.
 const MOST_KEPT: usize = 64 << 10;
@@ -50,26 +61,60 @@ impl Referenced {
         self.places.push(end);
     }
 
-    /// The two bytes before this offset are a reference to the object that was noted as number `target`.
-    #[inline(always)]
-    pub(super) fn refer(&mut self, end: usize, target: u32) {
-        if self.places[target as usize] & IS_REFERENCED == 0 {
-            self.keep(target as usize);
-        }
+    /// The two bytes before this offset are to be a reference to the object that was noted as number `target`. Returns the
+    /// second of them.
+    pub(super) fn refer(&mut self, end: usize, target: u32) -> u8 {
+        let number = self.keep(target as usize);
         self.references.push(end, target);
+        lowest_byte(number)
+    }
+
+    /// The same, unless the object is referred to for the first time or the reference takes more than a word.
+    #[inline(always)]
+    pub(super) fn refer_at_once(&mut self, end: usize, target: usize) -> Option<u8> {
+        let number = *self.places.get(target)?;
+        let is_noted = number & IS_REFERENCED != 0 && self.references.push_within_capacity(end, target);
+        is_noted.then_some(lowest_byte(number))
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
+    ///
+    /// What is returned has the lowest bits of its number, if that is known.
     #[cold]
-    pub(super) fn keep(&mut self, target: usize) {
-        self.without_room += usize::from(self.places[target] & IS_REFERENCED == 0);
+    #[inline(never)]
+    pub(super) fn keep(&mut self, target: usize) -> usize {
+        if self.places[target] & IS_REFERENCED != 0 {
+            return self.places[target];
+        }
+        self.without_room += 1;
+        if !std::mem::replace(&mut self.any, true) {
+            self.references.words.reserve(FEW_REFERENCES);
+        }
+        if target < self.in_order_from {
+            self.give_up_order();
+        }
+        if !self.out_of_order {
+            self.in_order_from = target + 1;
+            self.memoized.push(std::mem::replace(&mut self.places[target], self.memoized.len()));
+        }
         self.places[target] |= IS_REFERENCED;
-        self.any = true;
+        self.places[target]
     }
 
-    /// How many bytes are to be left before a large payload. What stands before it will be longer by as much, and the payload
-    /// need not be moved for that.
-    pub(super) fn room_before_payload(&self) -> usize {
+    /// From here on, objects are numbered when the pickle is whole.
+    #[cold]
+    fn give_up_order(&mut self) {
+        if !std::mem::replace(&mut self.out_of_order, true) {
+            for place in self.places.iter_mut().filter(|place| **place & IS_REFERENCED != 0) {
+                *place = self.memoized[*place & !IS_REFERENCED] | IS_REFERENCED;
+            }
+            self.memoized.clear();
+        }
+    }
+
+    /// How many bytes are to be left between two frames or before a large payload. What stands before will be longer by as
+    /// much, and what follows need not be moved for that.
+    pub(super) fn room(&self) -> usize {
         self.without_room
     }
 
@@ -86,6 +131,7 @@ impl Referenced {
 
     /// A frame is closed whose header, at `start`, was taken out: it held some few bytes.
     pub(super) fn closed_without_header(&mut self, start: usize) {
+        self.give_up_order();
         for place in self.places.iter_mut().rev().take_while(|place| **place & !IS_REFERENCED > start) {
             *place -= FRAME_HEADER_SIZE;
         }
@@ -101,8 +147,12 @@ impl Referenced {
     pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
             let mut memoized = std::mem::take(&mut self.memoized);
-            self.number(&mut memoized);
-            let longer = self.references.write_numbers(&self.places, buffer.as_mut_slice());
+            if self.out_of_order {
+                self.number(&mut memoized);
+            }
+            let all_are_written = !self.out_of_order && memoized.len() <= NUMBERS_OF_A_BYTE;
+            let longer =
+                if all_are_written { 0 } else { self.references.write_numbers(&self.places, buffer.as_mut_slice()) };
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
@@ -126,6 +176,8 @@ impl Referenced {
 
     fn forget(&mut self) {
         self.places.clear();
+        self.out_of_order = false;
+        self.in_order_from = 0;
         self.any = false;
         self.without_room = 0;
         self.room.clear();
@@ -139,7 +191,7 @@ impl Referenced {
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
                 memoized.push(*place & !IS_REFERENCED);
-                *place = memoized.len() - 1;
+                *place = (memoized.len() - 1) | IS_REFERENCED;
             }
         }
     }
@@ -193,22 +245,30 @@ struct References {
 const DISTANCE_BITS: u32 = 8;
 /// The greatest distance in a word. None is 0.
 const FARTHEST: usize = (1 << DISTANCE_BITS) - 1;
+/// How many words a reference takes at most.
+const WORDS_OF_WIDE: usize = 5;
 /// A word that is no reference, for it has no distance.
 const WIDE: u32 = 0;
 
 impl References {
     #[inline(always)]
-    fn push(&mut self, end: usize, target: u32) {
+    fn push_within_capacity(&mut self, end: usize, target: usize) -> bool {
         let distance = end - self.last_end;
-        if distance <= FARTHEST && target >> (u32::BITS - DISTANCE_BITS) == 0 {
-            self.last_end = end;
-            if self.words.capacity() == 0 {
-                // What a function needs.
-                self.words.reserve(64);
-            }
-            #[expect(clippy::cast_possible_truncation, reason = "it has eight bits")]
-            self.words.push(target << DISTANCE_BITS | distance as u32);
-        } else {
+        if distance > FARTHEST
+            || target >= 1 << (u32::BITS - DISTANCE_BITS)
+            || self.words.len() == self.words.capacity()
+        {
+            return false;
+        }
+        self.last_end = end;
+        #[expect(clippy::cast_possible_truncation, reason = "it has eight bits more than the target")]
+        self.words.push((target << DISTANCE_BITS | distance) as u32);
+        true
+    }
+
+    fn push(&mut self, end: usize, target: u32) {
+        self.words.reserve(WORDS_OF_WIDE);
+        if !self.push_within_capacity(end, target as usize) {
             self.push_wide(end, target);
         }
     }
@@ -255,11 +315,11 @@ impl References {
                 let (Some(low), Some(high), Some(target)) = (words.next(), words.next(), words.next()) else { break };
                 words.next();
                 end += distance(*low, *high);
-                number = numbers[*target as usize];
+                number = numbers[*target as usize] & !IS_REFERENCED;
                 *target = u32::try_from(number).expect(FEWER);
             } else {
                 end += *word as usize & FARTHEST;
-                number = numbers[(*word >> DISTANCE_BITS) as usize];
+                number = numbers[(*word >> DISTANCE_BITS) as usize] & !IS_REFERENCED;
                 *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & ((1 << DISTANCE_BITS) - 1);
             }
             // Without a branch, which nobody could predict. Those that are longer are written once more.
@@ -275,6 +335,12 @@ impl References {
         self.words.clear();
         self.last_end = 0;
     }
+}
+
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "what it does not hold is written when the pickle is settled")]
+const fn lowest_byte(number: usize) -> u8 {
+    number as u8
 }
 
 /// Why a number fits where its target did.

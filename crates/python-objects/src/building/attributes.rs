@@ -120,6 +120,7 @@ impl<'py> Known<'py> {
                 })
             })
         });
+        let free = free && self.names.try_reserve(1).is_ok();
         let interned = text::interned(text).ok().filter(|_| free);
         interned.is_some_and(|interned| {
             self.names.push((name.clone(), interned));

@@ -1,4 +1,4 @@
-//! Strings and bytes, of what a pickle has of them.
+//! Numbers, strings and bytes, of what a pickle has of them.
 
 use std::ffi::c_char;
 
@@ -26,6 +26,26 @@ fn decoded<'py>(py: Python<'py>, utf8: &[u8]) -> Result<Bound<'py, PyAny>, Raise
     let len = utf8.len().cast_signed();
     // SAFETY: as many bytes as said, and a C string; the result is a new reference, or null with an exception.
     unsafe { owned(py, ffi::PyUnicode_DecodeUTF8(utf8.as_ptr().cast(), len, c"surrogatepass".as_ptr())) }
+}
+
+/// The `int` of this value.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
+pub fn int_of(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, Raised> {
+    // SAFETY: the result is a new reference, or null with an exception.
+    unsafe { owned(py, ffi::PyLong_FromLongLong(number)) }
+}
+
+/// The `float` of this value.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
+pub fn float_of(py: Python<'_>, number: f64) -> Result<Bound<'_, PyAny>, Raised> {
+    // SAFETY: as above.
+    unsafe { owned(py, ffi::PyFloat_FromDouble(number)) }
 }
 
 /// The `bytes` of these.

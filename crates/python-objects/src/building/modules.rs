@@ -1,6 +1,7 @@
 //! The modules that are loaded.
 
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 
@@ -41,9 +42,16 @@ pub fn item<'py>(dict: &Bound<'py, PyDict>, key: &Bound<'py, PyAny>) -> Option<B
     }
 }
 
-/// Whether the code that runs at this moment finds its builtins in `dict`.
+/// Whether an import by the code that runs at this moment looks for `__import__` in `dict`: whether its globals have that
+/// under `__builtins__`, or the module that it belongs to. A function keeps the builtins that it was made with; imports do not
+/// ask it.
 #[must_use]
 pub fn are_builtins(dict: &Bound<'_, PyDict>) -> bool {
-    // SAFETY: attached; a borrowed reference, of which the address is compared.
-    unsafe { ffi::PyEval_GetBuiltins() == dict.as_ptr() }
+    let py = dict.py();
+    // SAFETY: attached; a borrowed reference, or null where no Python code runs. It becomes owned before anything else runs.
+    let globals = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetGlobals()) };
+    let Some(globals) = globals.and_then(|globals| globals.cast_into_exact::<PyDict>().ok()) else { return false };
+    item(&globals, intern!(py, "__builtins__")).is_some_and(|builtins| {
+        builtins.is(dict) || builtins.cast_exact::<PyModule>().is_ok_and(|module| module.dict().is(dict))
+    })
 }

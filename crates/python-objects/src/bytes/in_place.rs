@@ -135,13 +135,13 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Appends a byte.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, byte: u8) {
         self.extend_from_slice(&[byte]);
     }
 
     /// Appends bytes.
-    #[inline]
+    #[inline(always)]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         // SAFETY: there is room.
@@ -151,17 +151,19 @@ impl<'py> BytesBuilder<'py> {
     /// Appends bytes, and others behind them.
     #[inline]
     pub fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
-        self.reserve(first.len() + second.len());
-        // SAFETY: there is room for both.
+        let len = first.len() + second.len();
+        self.reserve(len);
+        // SAFETY: there is room for both; nobody else has a reference to what is behind the first `len` bytes.
         unsafe {
-            self.append(first);
-            copy(second, self.start.add(self.len));
+            let end = self.start.add(self.len);
+            end.copy_from_nonoverlapping(first.as_ptr(), first.len());
+            copy(second, end.add(first.len()));
         }
-        self.len += second.len();
+        self.len += len;
     }
 
     /// Appends the first `len` of the eight bytes of a little-endian word.
-    #[inline]
+    #[inline(always)]
     pub fn extend_from_word(&mut self, word: u64, len: usize) {
         self.reserve(size_of_val(&word));
         // SAFETY: there is room for all eight bytes.
@@ -199,13 +201,13 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Makes room, or returns false for lack of memory. Nothing that was appended is there any more then.
-    #[inline]
+    #[inline(always)]
     pub fn try_reserve(&mut self, additional: usize) -> bool {
         additional <= self.capacity - self.len || self.grow(additional)
     }
 
     /// Makes room, or unwinds with [`OutOfMemory`].
-    #[inline]
+    #[inline(always)]
     fn reserve(&mut self, additional: usize) {
         if !self.try_reserve(additional) {
             give_up();

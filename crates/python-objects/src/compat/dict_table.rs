@@ -19,10 +19,10 @@ pub(crate) enum Found<T> {
 }
 
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
-pub(crate) use known::{learn, next, shared_keys, shared_table};
+pub(crate) use known::{has_own_table, learn, next, shared_keys, shared_table};
 #[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
 #[cfg_attr(PyPy, allow(unused_imports))]
-pub(crate) use unknown::{learn, next, shared_keys, shared_table};
+pub(crate) use unknown::{has_own_table, learn, next, shared_keys, shared_table};
 
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
 mod known {
@@ -93,14 +93,14 @@ mod known {
             let entries = keys.add(1).byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
             let values = (*dict).values;
             if !values.is_null() {
-                if *position < 0 || *position >= (*dict).used {
+                if position.cast_unsigned() >= (*dict).used.cast_unsigned() {
                     return Found::End;
                 }
                 let index = shared::index_of(values, *position);
                 *position += 1;
                 return Found::Item(((*entries.add(index)).key, *shared::values(values).add(index)));
             }
-            while *position >= 0 && *position < (*keys).entries {
+            while position.cast_unsigned() < (*keys).entries.cast_unsigned() {
                 let Entry { key, value } = *entries.offset(*position);
                 *position += 1;
                 if !value.is_null() {
@@ -125,6 +125,16 @@ mod known {
             let dict = dict.cast::<Dict>();
             (!(*dict).values.is_null()).then(|| ((*dict).keys.addr(), (*(*dict).keys).entries))
         }
+    }
+
+    /// Whether the dict has its table of keys to itself, as all have that do not share it with others of a class.
+    ///
+    /// # Safety
+    /// `dict` is a live dict that nobody changes meanwhile.
+    #[inline]
+    pub(crate) unsafe fn has_own_table(dict: *mut ffi::PyObject) -> bool {
+        // SAFETY: by the condition above and the layout, which `learn` tried out.
+        KNOWN.load(Ordering::Relaxed) && unsafe { (*dict.cast::<Dict>()).values.is_null() }
     }
 
     /// The keys in the table that the dict shares with others, as borrowed references: also those that only others have.
@@ -261,6 +271,12 @@ mod unknown {
     #[inline]
     pub(crate) unsafe fn shared_table(_dict: *mut ffi::PyObject) -> Option<(usize, isize)> {
         None
+    }
+
+    /// Not as far as is known.
+    #[inline]
+    pub(crate) unsafe fn has_own_table(_dict: *mut ffi::PyObject) -> bool {
+        false
     }
 
     /// Nothing: the layout is not known here.

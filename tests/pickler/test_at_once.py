@@ -1,0 +1,153 @@
+"""Plain data is written without frames, and what is referred to is numbered at once: against the long way, and `pickle`."""
+
+import io
+import pickle
+import random
+import sys
+
+import pytest
+
+import cloudpickle
+from cloudpickle import _native
+from implementation import not_on_pypy
+
+
+def fresh(text):
+    """A string that nobody else has."""
+    return "".join([text[:1], text[1:]])
+
+
+def records(count, keys=("id", "name", "tags", "value")):
+    return [{key: [fresh(f"{key}{number}"), "shared", number] for key in keys} for number in range(count)]
+
+
+def nested(level, leaf, wrap):
+    for _ in range(level):
+        leaf = wrap(leaf)
+    return leaf
+
+
+class Changing:
+    """Changes a container in the middle of its dump."""
+
+    def __init__(self, change):
+        self.change = change
+
+    def __reduce__(self):
+        self.change()
+        return (int, ())
+
+
+def check(value):
+    short = cloudpickle.dumps(value)
+    assert short == _native.dumps_without_shortcuts(value)
+    assert pickle.loads(short) == value
+    if sys.implementation.name == "cpython":
+        file = io.BytesIO()
+        cloudpickle.dump(value, file)
+        assert file.getvalue() == pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 999, 1000, 1001, 2000, 2001])
+def test_batches(count):
+    check([list(range(count)), 1])
+    check([[fresh(f"s{number}") for number in range(count)], 1])
+    check([{fresh(f"k{number}"): number for number in range(count)}, 1])
+    check([tuple(range(count)), 1])
+
+
+@pytest.mark.parametrize("level", [1, 14, 15, 16, 17, 18, 33, 100])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda value: [value],
+        lambda value: [value, fresh("behind")],
+        lambda value: {fresh("key"): value},
+        lambda value: {fresh("key"): value, "behind": value},
+        lambda value: (value,),
+        lambda value: (fresh("before"), value, fresh("behind"), None),
+        lambda value: [{"key": (1, value)}, [True, None, 1.5]],
+    ],
+)
+def test_levels(level, wrap):
+    for leaf in [{1, 2}, fresh("leaf"), 1 << 40, fresh("é" * 300), b"bytes", []]:
+        check(nested(min(level, 14) if wrap(1) == {"key": 1, "behind": 1} else level, leaf, wrap))
+
+
+def test_dicts_with_the_keys_of_the_last_one():
+    check(records(300))
+    check(records(2, "abcdefghijkl") + records(2, "lkjihgfedcba") + records(2, "abcdefghijkl"))
+    other = {fresh("id"): 1, fresh("name"): 2, 3: 4, (5, 6): "name", None: "id"}
+    check([*records(2), other, *records(2), other])
+
+
+def test_keys_that_are_values_too():
+    key = fresh("key")
+    check([{key: key}, [key], {"other": key}])
+
+
+def test_shared_containers():
+    shared = [[], [1], {}, {"a": 1}, (1, 2), (), [[1], {"b": (3,)}]]
+    check([shared, shared, *shared, {number: part for number, part in enumerate(shared)}])
+
+
+def test_cycles():
+    items = [1]
+    items.append({"items": items, "pair": (items, items)})
+    assert cloudpickle.dumps(items) == _native.dumps_without_shortcuts(items)
+    back = pickle.loads(cloudpickle.dumps(items))
+    assert back[1]["items"] is back and back[1]["pair"][0] is back
+
+
+@pytest.mark.parametrize("count", [10, 255, 256, 257, 300, 5000])
+def test_references_in_order_and_out_of_order(count):
+    texts = [fresh(f"text {number}") for number in range(count)]
+    shuffled = random.Random(1).sample(texts, count)
+    for order in [texts, texts[::-1], shuffled, texts + texts[::-1], texts[::2] + texts]:
+        check([texts, *order])
+
+
+@pytest.mark.parametrize("length", [1, 60_000, 66_000, 200_000])
+def test_references_across_frames(length):
+    parts = [fresh(f"text {number}") for number in range(400)]
+    check([parts[:200], "x" * length, parts[:100], b"y" * length, parts, "z" * length, parts[::-1]])
+
+
+def test_many_frames_of_records():
+    check(records(3000))
+
+
+@pytest.mark.parametrize("first", [[], [{"a": [1, (fresh("b"), {"c": 2})]}]])
+def test_containers_that_change(first):
+    def pairs():
+        grown, single, shrunk = [1, 2], [], [1, 2, 3, 4]
+        grown.insert(1, Changing(lambda: grown.extend(range(1500)) if len(grown) < 1500 else None))
+        single.append(Changing(lambda: single.append(5) if len(single) < 2 else None))
+        shrunk.insert(1, Changing(lambda: shrunk.__delitem__(slice(3, None))))
+        return [first, grown, single, shrunk]
+
+    assert cloudpickle.dumps(pairs()) == _native.dumps_without_shortcuts(pairs())
+
+
+@not_on_pypy("dicts of another kind")
+def test_a_dict_that_changes():
+    for size in [1, 2, 3]:
+        changed = {number: number for number in range(size - 1)}
+        changed["last"] = Changing(lambda changed=changed: changed.__setitem__(object(), 1))
+        errors = []
+        for dumps in [cloudpickle.dumps, _native.dumps_without_shortcuts]:
+            with pytest.raises(RuntimeError, match="changed size during iteration") as caught:
+                dumps([changed])
+            errors.append((str(caught.value), getattr(caught.value, "__notes__", None)))
+        assert len({error for error, _ in errors}) == 1
+
+
+def test_a_failure_deep_inside():
+    for level in [1, 5, 15, 16, 20]:
+        for wrap in [lambda value: [1, value], lambda value: {"k": value}, lambda value: (value, 2)]:
+            notes = []
+            for dumps in [cloudpickle.dumps, _native.dumps_without_shortcuts]:
+                with pytest.raises(TypeError) as caught:
+                    dumps(nested(level, (number for number in ()), wrap))
+                notes.append((str(caught.value), getattr(caught.value, "__notes__", None)))
+            assert notes[0] == notes[1]

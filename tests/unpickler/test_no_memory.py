@@ -1,0 +1,42 @@
+"""A pickle that needs more memory than there is ends in a `MemoryError`, not with the process."""
+
+import subprocess
+import sys
+
+import pytest
+
+from implementation import not_on_pypy
+
+resource = pytest.importorskip("resource", reason="there are no limits on memory")
+
+LOADING = """
+import resource, sys
+import cloudpickle
+data = b"\\x80\\x05" + eval(sys.argv[1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (8 << 20), resource.RLIM_INFINITY))
+try:
+    cloudpickle.loads(data)
+except MemoryError:
+    print("refused")
+"""
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
+@pytest.mark.parametrize(
+    "program",
+    [
+        "b'(' + b'N' * 8_000_000",
+        "b'(' * 8_000_000",
+        "b'N' + b'\\x94' * 8_000_000",
+        "b'(' + b'J\\0\\x10\\0\\0' * 2_000_000",
+        "b'(' + b'G\\0\\0\\0\\0\\0\\0\\0\\1' * 2_000_000",
+        "b'N\\x8e' + (40 << 20).to_bytes(8, 'little') + bytes(40 << 20) + b'\\xff'",
+        "b'NI1\\n' + bytes(40 << 20)",
+    ],
+)
+def test_a_pickle_that_needs_more(program):
+    command = [sys.executable, "-c", LOADING, program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.stdout == "refused\n", (result.returncode, result.stderr)
