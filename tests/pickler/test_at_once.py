@@ -1,4 +1,4 @@
-"""Plain data is written without frames, and what is referred to is numbered at once: against the long way, and `pickle`."""
+"""Plain data is written without frames, what is referred to is numbered at once: against the long way and `pickle`."""
 
 import io
 import pickle

@@ -98,13 +98,29 @@ class MadeWithMapping:
         return instance
 
 
+class MadeElsewhere:
+    """Its `__new__` hands out an instance of another class."""
+
+    def __new__(cls):
+        return object.__new__(MadeByCallWithMapping).prepared()
+
+
+class DictOfAnother:
+    __slots__ = ()
+    __dict__ = Plain.__dict__["__dict__"]
+
+
 class MadeByCallWithMapping:
+    def prepared(self):
+        self.__init__()
+        return self
+
     def __init__(self):
         self.__dict__ = Mapping()
 
 
 CLASSES = [Plain, WithProperty, ReadOnly, NonData, ToldOfAttributes, WithSetState, OwnDict, SlotsAndDict, OfList,
-           Failed, OfMeta, MadeWithMapping, MadeByCallWithMapping]  # fmt: skip
+           Failed, OfMeta, MadeWithMapping, MadeByCallWithMapping, MadeElsewhere]  # fmt: skip
 
 
 def told(loads, data):
@@ -166,6 +182,13 @@ def change(name):
 
 
 @LOADERS
+@pytest.mark.parametrize("state", ["two attributes", "one attribute", "a memoized dict"])
+def test_a_dict_that_another_class_computes(loads, state):
+    with pytest.raises(TypeError):
+        loads(program(DictOfAnother, STATES[state]))
+
+
+@LOADERS
 def test_a_class_that_changes_between_two_instances(loads):
     state = b"}(\x8c\x01aK\x01\x8c\x01cK\x02ub"
     call = b"\x8c" + bytes([len(__name__)]) + __name__.encode() + b"\x8c\x06change\x93\x8c\x01c\x85R0"
@@ -177,6 +200,30 @@ def test_a_class_that_changes_between_two_instances(loads):
         assert vars(second) == {"a": 1, "c": 2}
     finally:
         del Plain.c
+
+
+class BecomesDataDescriptor:
+    def __get__(self, instance, owner):
+        return self
+
+
+def make_it_one():
+    BecomesDataDescriptor.__set__ = lambda self, instance, value: TOLD.append(value)
+
+
+@LOADERS
+def test_a_descriptor_whose_class_changes_between_two_instances(loads):
+    Plain.d = BecomesDataDescriptor()
+    state = b"}(\x8c\x01dK\x01\x8c\x01cK\x02ub"
+    call = b"\x8c" + bytes([len(__name__)]) + __name__.encode() + b"\x8c\x0bmake_it_one\x93)R0"
+    TOLD.clear()
+    try:
+        second = loads(program(Plain, state, b"0", call, b"h\x00)\x81", state, new=b"\x94)\x81"))
+        assert TOLD == []
+        assert vars(second) == {"d": 1, "c": 2}
+    finally:
+        del Plain.d
+        del BecomesDataDescriptor.__set__
 
 
 @LOADERS

@@ -123,6 +123,34 @@ def test_a_pickle_with_a_wrong_byte(draw):
     same(bytes(data))
 
 
+def frame(content, length=None):
+    return b"\x95" + (len(content) if length is None else length).to_bytes(8, "little") + content
+
+
+# Since Python 3.14 an opcode must not reach over the end of a frame, and no frame may begin in another.
+@pytest.mark.parametrize(
+    "program",
+    [
+        frame(b"K\x01."),
+        frame(b"K\x01") + frame(b"\x85."),
+        frame(b"") + b"K\x01.",
+        frame(b"") + frame(b"K\x01."),
+        frame(b"J\x01\x00\x00\x00.", 2),
+        frame(b"\x8c\x03abc.", 3),
+        frame(frame(b"K\x01") + b"."),
+        frame(b"(K\x01" + frame(b"t.")),
+        frame(b"(K\x01cbuiltins\nlen\n", 3) + b"t.",
+        frame(b"(K\x01cbuiltins\nlen\n", 10) + b"t.",
+        frame(b"(K\x01cbuiltins\nlen\n") + frame(b"t."),
+        frame(b"K\x01.", 4),
+        frame(b"K\x01.", 2**63),
+        frame(b"K\x01.", 2**64 - 1),
+    ],
+)
+def test_frames(program):
+    same(b"\x80\x05" + program)
+
+
 @pytest.mark.parametrize("wrap", [bytearray, memoryview], ids=["bytearray", "memoryview"])
 def test_what_is_not_bytes(wrap):
     data = pickle.dumps(["a", 1])

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyModule, PyString};
+use pyo3::types::{PyModule, PyString};
 use python_objects::building::{call, modules};
 use python_objects::compat::errors;
 use python_objects::raised::Raised;
@@ -75,7 +75,7 @@ fn loaded<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyModule>> {
     let spec = modules::item(&module.dict(), intern!(py, "__spec__")).filter(|spec| !spec.is_none());
     match spec.map(|spec| call::attribute(&spec, intern!(py, "_initializing"))) {
         None | Some(Ok(None)) => Some(module),
-        Some(Ok(Some(initializing))) => Some(module).filter(|_| initializing.is(PyBool::new(py, false))),
+        Some(Ok(Some(initializing))) => Some(module).filter(|_| !initializing.is_truthy().unwrap_or(true)),
         Some(Err(raised)) => {
             raised.forget(py);
             None

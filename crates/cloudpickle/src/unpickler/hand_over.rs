@@ -56,7 +56,9 @@ impl<'py> Machine<'_, 'py> {
         let py = self.py;
         let no_memory = |_| PyMemoryError::new_err(());
         let mut pickle = Vec::new();
-        pickle.try_reserve_exact(2 + 3 * self.memo.len() + self.marks.len() + self.stack.len()).map_err(no_memory)?;
+        let framing = 2 + 1 + size_of::<u64>();
+        let objects = 3 * self.memo.len() + self.marks.len() + self.stack.len();
+        pickle.try_reserve_exact(framing + objects).map_err(no_memory)?;
         pickle.extend([Opcode::Proto.byte(), 5]);
         for _ in &self.memo {
             pickle.extend([Opcode::NextBuffer.byte(), Opcode::Memoize.byte(), Opcode::Pop.byte()]);
@@ -69,6 +71,10 @@ impl<'py> Machine<'_, 'py> {
             if height < self.stack.len() {
                 pickle.push(Opcode::NextBuffer.byte());
             }
+        }
+        if let Some(len) = self.rest_of_frame() {
+            pickle.push(Opcode::Frame.byte());
+            pickle.extend(len.to_le_bytes());
         }
         let rest = self.rest();
         let pickle = PyBytes::new_with(py, pickle.len() + rest.len(), |room| {

@@ -31,8 +31,13 @@ impl<'py> Machine<'_, 'py> {
     /// Carries the pickle out, up to STOP.
     pub(super) fn load(&mut self) -> Result<Bound<'py, PyAny>, Stop> {
         loop {
-            self.opcode_at = self.position();
-            match Opcode::from_byte(self.byte()?).ok_or(Stop::Doubt)? {
+            let Some(byte) = self.next_opcode() else {
+                if self.leave_frame() {
+                    continue;
+                }
+                return Err(Stop::Doubt);
+            };
+            match Opcode::from_byte(byte).ok_or(Stop::Doubt)? {
                 Opcode::Stop => {
                     self.below(1)?;
                     return self.stack.pop().ok_or(Stop::Doubt);
@@ -56,7 +61,7 @@ impl<'py> Machine<'_, 'py> {
             }
             Opcode::Frame => {
                 let len = self.len8()?;
-                if self.left() < len {
+                if !self.enter_frame(len) {
                     return Err(Stop::Doubt);
                 }
             }
@@ -250,6 +255,7 @@ impl<'py> Machine<'_, 'py> {
 
     fn load_next_buffer(&mut self) -> Result<(), Stop> {
         let buffer = call::next(self.buffers.as_ref().ok_or(Stop::Doubt)?)?;
+        self.fresh.forget_from(self.stack.len());
         self.push(buffer.ok_or_else(|| refused(self.py, "not enough out-of-band buffers"))?)
     }
 

@@ -16,10 +16,11 @@ use super::refused;
 pub(super) struct Fresh(Vec<(usize, usize)>);
 
 impl Fresh {
-    /// `instance` is put at `height`.
+    /// `instance` is put at `height`. One that stands directly below is not to be given a state any more: what it would be
+    /// given is this instance, and no dict.
     #[inline(always)]
     pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) -> Result<(), Stop> {
-        self.forget_from(height);
+        self.forget_from(height.saturating_sub(1));
         put(instance.py(), &mut self.0, (height, identity::of(instance)))
     }
 

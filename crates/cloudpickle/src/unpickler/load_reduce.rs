@@ -18,6 +18,7 @@ impl<'py> Machine<'_, 'py> {
             return Err(Stop::Doubt);
         };
         let found = find_class(module, name)?;
+        self.fresh.forget_from(height);
         self.replace_from(height, found);
         Ok(())
     }
@@ -51,7 +52,12 @@ impl<'py> Machine<'_, 'py> {
             return Err(Stop::Doubt);
         };
         let instance = call::new_instance(class, arguments)?.ok_or(Stop::Doubt)?;
-        self.fresh.note(height, &instance)?;
+        // A class may have handed out something else.
+        if instance.get_type().is(class) {
+            self.fresh.note(height, &instance)?;
+        } else {
+            self.fresh.forget_from(height);
+        }
         self.replace_from(height, instance);
         Ok(())
     }

@@ -17,6 +17,10 @@ pub(super) struct Machine<'a, 'py> {
     /// The iterator of the buffers that are not in the pickle.
     pub(super) buffers: Option<Bound<'py, PyAny>>,
     data: &'a [u8],
+    /// The pickle up to the end of the frame that is being read, or the whole of it between frames. An opcode does not
+    /// reach over the end of a frame: earlier Pythons do not care, later ones refuse it.
+    visible: &'a [u8],
+    in_frame: bool,
     position: usize,
     /// Where the opcode stands that is being carried out.
     pub(super) opcode_at: usize,
@@ -39,6 +43,8 @@ impl<'a, 'py> Machine<'a, 'py> {
             py,
             buffers,
             data,
+            visible: data,
+            in_frame: false,
             position: 0,
             opcode_at: 0,
             stack: Vec::with_capacity(16),
@@ -65,10 +71,41 @@ impl<'a, 'py> Machine<'a, 'py> {
         &self.data[self.opcode_at..]
     }
 
+    /// How much of a frame there is from the opcode on that is being carried out, if it stands in one.
+    pub(super) fn rest_of_frame(&self) -> Option<u64> {
+        self.in_frame.then(|| (self.visible.len() - self.opcode_at) as u64)
+    }
+
+    /// The next `len` bytes are a frame. False if there are not so many, or if this is within one.
+    pub(super) fn enter_frame(&mut self, len: usize) -> bool {
+        let left = self.data.len() - self.position;
+        if self.in_frame || left < len {
+            return false;
+        }
+        (self.visible, self.in_frame) = (&self.data[..self.position + len], len > 0);
+        true
+    }
+
+    /// Goes on behind the frame that ends here, if one does and there is more.
+    #[cold]
+    pub(super) fn leave_frame(&mut self) -> bool {
+        (self.visible, self.in_frame) = (self.data, false);
+        self.position < self.data.len()
+    }
+
+    /// The next opcode, or `None` at the end of a frame or of the pickle.
+    #[inline(always)]
+    pub(super) fn next_opcode(&mut self) -> Option<u8> {
+        self.opcode_at = self.position;
+        let byte = *self.visible.get(self.position)?;
+        self.position += 1;
+        Some(byte)
+    }
+
     /// The next byte.
     #[inline(always)]
     pub(super) fn byte(&mut self) -> Result<u8, Stop> {
-        let byte = *self.data.get(self.position).ok_or(Stop::Doubt)?;
+        let byte = *self.visible.get(self.position).ok_or(Stop::Doubt)?;
         self.position += 1;
         Ok(byte)
     }
@@ -76,7 +113,7 @@ impl<'a, 'py> Machine<'a, 'py> {
     /// The next bytes, as many as the array has.
     #[inline(always)]
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
-        let bytes = *self.data[self.position..].first_chunk::<N>().ok_or(Stop::Doubt)?;
+        let bytes = *self.visible[self.position..].first_chunk::<N>().ok_or(Stop::Doubt)?;
         self.position += N;
         Ok(bytes)
     }
@@ -84,7 +121,7 @@ impl<'a, 'py> Machine<'a, 'py> {
     /// The next `len` bytes.
     #[inline(always)]
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], Stop> {
-        let bytes = self.data[self.position..].get(..len).ok_or(Stop::Doubt)?;
+        let bytes = self.visible[self.position..].get(..len).ok_or(Stop::Doubt)?;
         self.position += len;
         Ok(bytes)
     }
@@ -101,22 +138,10 @@ impl<'a, 'py> Machine<'a, 'py> {
         usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| Stop::Doubt)
     }
 
-    /// Where the next byte is read.
-    #[inline(always)]
-    pub(super) fn position(&self) -> usize {
-        self.position
-    }
-
-    /// How many bytes there are behind that.
-    #[inline(always)]
-    pub(super) fn left(&self) -> usize {
-        self.data.len() - self.position
-    }
-
     /// The byte behind the opcode that is being carried out, where its arguments have been read.
     #[inline(always)]
     pub(super) fn peek(&self) -> Option<u8> {
-        self.data.get(self.position).copied()
+        self.visible.get(self.position).copied()
     }
 
     /// Passes over the byte that [`peek`](Self::peek) gave.

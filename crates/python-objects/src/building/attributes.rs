@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
 use super::{call, done};
-use crate::class::own_dict;
+use crate::class::{is_static, own_dict};
 use crate::instance::{TYPES_ARE_OPEN, has_plain_attributes, version_of};
 use crate::raised::Raised;
 use crate::text;
@@ -77,9 +77,14 @@ impl<'py> Known<'py> {
             if namespace.contains(intern!(py, "__setstate__")).ok()? {
                 return None;
             }
-            dict = dict.or(namespace.get_item(intern!(py, "__dict__")).ok()?);
+            if dict.is_none()
+                && let Some(descriptor) = namespace.get_item(intern!(py, "__dict__")).ok()?
+            {
+                dict = Some((descriptor, base));
+            }
         }
-        if !is_computed_by_interpreter(&dict?) {
+        let (descriptor, base) = dict?;
+        if !is_computed_by_interpreter(&descriptor, &base) {
             return None;
         }
         // A type gets its number when something is looked up in it.
@@ -147,13 +152,16 @@ fn makes_instances_as_object_does(class: &Bound<'_, PyType>) -> bool {
     }
 }
 
-/// Whether this is a `__dict__` that the interpreter gives to classes.
-fn is_computed_by_interpreter(descriptor: &Bound<'_, PyAny>) -> bool {
-    descriptor.get_type_ptr() == &raw mut ffi::PyGetSetDescr_Type
+/// Whether this is the `__dict__` that the interpreter gave to `class`.
+fn is_computed_by_interpreter(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> bool {
+    let owner = || descriptor.getattr(intern!(descriptor.py(), "__objclass__"));
+    descriptor.get_type_ptr() == &raw mut ffi::PyGetSetDescr_Type && owner().is_ok_and(|owner| owner.is(class))
 }
 
-/// Whether an attribute of a class is a descriptor that is told when its name is set on an instance.
+/// Whether an attribute of a class is a descriptor that is told when its name is set on an instance, or may become one: the
+/// version of a class does not change with the types of its attributes.
 fn takes_values(attribute: &Bound<'_, PyAny>) -> bool {
     // SAFETY: the type of a live object.
-    unsafe { (*attribute.get_type_ptr()).tp_descr_set.is_some() }
+    let is_told = unsafe { (*attribute.get_type_ptr()).tp_descr_set.is_some() };
+    is_told || !is_static(&attribute.get_type())
 }
