@@ -181,11 +181,16 @@ def change(name):
     return name
 
 
-@LOADERS
 @pytest.mark.parametrize("state", ["two attributes", "one attribute", "a memoized dict"])
-def test_a_dict_that_another_class_computes(loads, state):
-    with pytest.raises(TypeError):
-        loads(program(DictOfAnother, STATES[state]))
+def test_a_dict_that_another_class_computes(state):
+    def raised(loads):
+        """A TypeError before Python 3.15."""
+        try:
+            loads(program(DictOfAnother, STATES[state]))
+        except Exception as error:
+            return type(error)
+
+    assert raised(cloudpickle.loads) is raised(pickle.loads)
 
 
 @LOADERS

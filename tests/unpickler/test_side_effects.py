@@ -114,7 +114,8 @@ def test_nothing_is_looked_up_of_a_local_name(loads, monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     with pytest.raises(AttributeError):
         loads(BEFORE + named(module.__name__, "outer.<locals>.inner") + b".")
-    assert SEEN == []
+    # Since Python 3.14 it is a name like others, and what stands before it is looked up.
+    assert SEEN == (["outer"] if sys.version_info >= (3, 14) else [])
 
 
 @LOADERS
