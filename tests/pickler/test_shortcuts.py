@@ -14,6 +14,7 @@ import io
 import pickle
 import pickletools
 import sys
+import types
 from typing import NamedTuple
 
 import corpus
@@ -512,6 +513,48 @@ def test_arrays_when_something_of_numpy_is_replaced(monkeypatch):
             ours, theirs = both_ways(array)
             assert ours == theirs != before[0]
     assert both_ways(array) == before
+
+
+class Running:
+    """Calls a function when it is reduced."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __reduce__(self):
+        self.function()
+        return int, ()
+
+
+def test_arrays_when_a_reducer_replaces_what_makes_them():
+    """The second array is not made by what the first one was made by."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    from_buffer = numpy.arange(3.0).__reduce_ex__(5)[0]
+    module = sys.modules[from_buffer.__module__]
+
+    def replaced(*args):
+        return from_buffer(*args)
+
+    ways = {
+        "replace": lambda: setattr(module, "_frombuffer", replaced),
+        "delete": lambda: delattr(module, "_frombuffer"),
+        "another module": lambda: sys.modules.update({module.__name__: other}),
+    }
+    other = types.ModuleType(module.__name__)
+    vars(other).update(vars(module), _frombuffer=replaced)
+    for way, function in ways.items():
+        results = []
+        for dumps in (cloudpickle.dumps, long_way):
+            try:
+                result = dumps([numpy.arange(3.0), Running(function), numpy.arange(4.0), numpy.dtype("i4")])
+            except Exception as error:
+                result = repr(error)
+            finally:
+                module._frombuffer = from_buffer
+                sys.modules[module.__name__] = module
+            results.append(result)
+        assert results[0] == results[1], way
 
 
 def test_arrays_when_the_callback_interferes(monkeypatch):

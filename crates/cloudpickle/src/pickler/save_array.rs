@@ -14,8 +14,17 @@ use super::output::Output;
 impl<'py> Engine<'py, '_> {
     /// Writes an array of plain bytes in the order of C, without asking numpy.
     pub(super) fn save_array(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Option<Saved>> {
-        let Some((arrays, from_buffer)) = &mut self.strategies.arrays else { return Ok(None) };
-        let Some(array) = arrays.plain(obj)? else { return Ok(None) };
+        let Some(arrays) = &mut self.strategies.arrays else { return Ok(None) };
+        if arrays.since != self.calls {
+            let found = numpy_reductions::from_buffer(&obj.get_type())?;
+            if !found.is_some_and(|found| found.is(&arrays.from_buffer)) {
+                self.strategies.arrays = None;
+                return Ok(None);
+            }
+            arrays.since = self.calls;
+        }
+        let from_buffer = &arrays.from_buffer;
+        let Some(array) = arrays.fields.plain(obj)? else { return Ok(None) };
         // A file gets the memory of large ones without a copy.
         let goes_past_the_buffer = is_large(array.len()) && matches!(self.output, Output::File(_));
         if self.hooks.buffer_callback.is_none()

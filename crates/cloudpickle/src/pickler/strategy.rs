@@ -84,6 +84,15 @@ struct Decision<'py> {
     strategy: Strategy<'py>,
 }
 
+/// What is to be known of numpy's arrays.
+pub(super) struct KnownArrays<'py> {
+    pub(super) fields: PlainArrays<'py>,
+    /// The function that makes them.
+    pub(super) from_buffer: Bound<'py, PyAny>,
+    /// How often Python code may have run when the function was looked for: it may put another one in its place.
+    pub(super) since: CallsOfPython,
+}
+
 /// The decisions of one dump.
 pub(super) struct Strategies<'py> {
     /// Whether anything is written natively.
@@ -92,8 +101,8 @@ pub(super) struct Strategies<'py> {
     by_type: ByAddress<Decision<'py>>,
     /// The one that was asked for last: many objects of one type follow each other.
     last: Option<(usize, CallsOfPython, Strategy<'py>)>,
-    /// The arrays of the numpy that is loaded, if one was met, and the function that makes them.
-    pub(super) arrays: Option<(PlainArrays<'py>, Bound<'py, PyAny>)>,
+    /// The arrays of the numpy that is loaded, if one was met.
+    pub(super) arrays: Option<KnownArrays<'py>>,
 }
 
 impl Strategies<'_> {
@@ -239,10 +248,11 @@ impl<'py> Engine<'py, '_> {
                 DateTimeType::of(ty)?.map(|ty| Strategy::DateTime(Rc::new(ty)))
             }
             "decimal.Decimal" if known_types::is_decimal(ty)? => Some(Strategy::Decimal),
-            "numpy.ndarray" => PlainArrays::like(obj)?.map_or(Ok(None), |arrays| {
+            "numpy.ndarray" => PlainArrays::like(obj)?.map_or(Ok(None), |fields| {
                 if self.settings.protocol.has_buffers() {
                     let from_buffer = numpy_reductions::from_buffer(ty)?;
-                    self.strategies.arrays = from_buffer.map(|from_buffer| (arrays, from_buffer));
+                    let since = self.calls;
+                    self.strategies.arrays = from_buffer.map(|from_buffer| KnownArrays { fields, from_buffer, since });
                 }
                 Ok::<_, PyErr>(Some(Strategy::Array))
             })?,
