@@ -422,6 +422,29 @@ def test_what_code_refers_to_is_not_kept():
     assert gone() is None
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        (frozenset(range(2000)),),
+        (1 << 200_000,),
+        tuple("x" * 2000 + str(index) for index in range(20)),
+        (BY_VALUE["plain"].__code__.replace(co_consts=tuple("x" * 1000 + str(index) for index in range(30))),),
+    ],
+    ids=["set", "int", "texts", "code"],
+)
+def test_large_constants_are_not_kept(others):
+    """Neither are the small ones next to them."""
+    constant = frozenset({"small"})
+    gone = weakref.ref(constant)
+    code = BY_VALUE["plain"].__code__.replace(co_consts=(None, constant, *others))
+    function = types.FunctionType(code, {"__name__": "__main__"})
+    for _ in range(3):
+        cloudpickle.dumps(function)
+    del function, code, constant
+    gc.collect()
+    assert gone() is None
+
+
 def test_files_that_do_not_last_are_noted_each_time():
     """`file_name` notes where tracebacks find the lines; what is known of code does not leave that out."""
     code = BY_VALUE["plain"].__code__.replace(co_filename="<python-input-7>")

@@ -2,10 +2,11 @@
 //! references to what the pickle has already differ from one dump to the next.
 
 use pickle_format::{Encoder, Opcode, Protocol};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyFloat, PyFrozenSet, PyInt, PyString, PyTuple};
 use python_objects::code::Field;
-use python_objects::compat::code::{CONSTANTS, FIELDS};
+use python_objects::compat::code::FIELDS;
 use python_objects::kind::Kind;
 use python_objects::{int, text};
 
@@ -19,8 +20,11 @@ const MOST_BYTES: usize = 4096;
 
 /// Longer strings and bytes are not copied into a recipe.
 const LONGEST_COPIED: usize = 1024;
-/// Code with longer ones has no recipe: it would keep them alive when the code is gone.
-const LONGEST_KEPT: usize = 16 * 1024;
+/// How many bytes there are at most in the constants that are not copied. Code with more has no recipe: it would keep them
+/// alive when the code is gone.
+const MOST_KEPT: usize = 16 * 1024;
+/// About how many bytes an object takes, without what it holds.
+const SIZE_OF_OBJECT: usize = 32;
 
 /// How deep tuples of constants are looked into, and code in code.
 const DEPTH: usize = 8;
@@ -72,7 +76,8 @@ impl CodeRecipe {
     /// What is written for `code` with protocol 4 and up; nothing for code that is long, or has constants that no compiler
     /// makes: those are objects of somebody's.
     pub(super) fn of(code: &Bound<'_, PyCode>) -> PyResult<Option<Self>> {
-        let mut recipe = Maker { encoder: Encoder::new(Protocol::V4), steps: Vec::new(), end: 0 };
+        let mut recipe =
+            Maker { encoder: Encoder::new(Protocol::V4), steps: Vec::new(), end: 0, kept: Kept(MOST_KEPT) };
         let fields = &Runtime::get(code.py()).state.code_fields;
         for (index, travels) in TRAVELS.iter().enumerate() {
             let is_written = match fields.get(code, index)? {
@@ -120,6 +125,7 @@ struct Maker {
     steps: Vec<Step>,
     /// Where the opcodes of the last step end.
     end: usize,
+    kept: Kept,
 }
 
 impl Maker {
@@ -142,8 +148,8 @@ impl Maker {
     fn object(&mut self, value: &Bound<'_, PyAny>) -> bool {
         match length(value) {
             Some(0..=LONGEST_COPIED) => {}
-            Some(..=LONGEST_KEPT) => return self.part(value),
-            _ => return false,
+            Some(length) => return self.kept.has_room(length) && self.part(value),
+            None => return false,
         }
         let Ok(bytes) = value.cast_exact::<PyBytes>() else { return self.text(value, StepKind::Object) };
         let before = self.encoder.len();
@@ -197,7 +203,7 @@ impl Maker {
             Kind::Bool => self.encoder.bool(value.is_truthy()?),
             Kind::Int => match int::as_i64(value.cast::<PyInt>()?) {
                 Some(number) => self.encoder.int(number),
-                None => return Ok(self.part(value)),
+                None => return Ok(self.kept.has_room_for(value, depth)? && self.part(value)),
             },
             Kind::Float => self.encoder.float(value.cast::<PyFloat>()?.value()),
             Kind::Str | Kind::Bytes => return Ok(self.object(value)),
@@ -220,7 +226,7 @@ impl Maker {
                 let behind = self.steps.len();
                 self.steps[number].kind = StepKind::Tuple(tuple.clone().unbind(), behind);
             }
-            _ => return Ok(is_plain(value, depth)? && self.part(value)),
+            _ => return Ok(self.kept.has_room_for(value, depth)? && self.part(value)),
         }
         Ok(true)
     }
@@ -234,32 +240,63 @@ fn length(value: &Bound<'_, PyAny>) -> Option<usize> {
     }
 }
 
-/// Whether a constant is one that a compiler makes, so that nothing can go wrong when it is saved.
-fn is_plain(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
-    if depth > DEPTH {
-        return Ok(false);
+/// How many bytes more the constants of a recipe may have that are not copied into it.
+struct Kept(usize);
+
+impl Kept {
+    fn has_room(&mut self, size: usize) -> bool {
+        let left = self.0.checked_sub(size + SIZE_OF_OBJECT);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
     }
-    let all = |values: &mut dyn Iterator<Item = Bound<'_, PyAny>>| -> PyResult<bool> {
+
+    /// Whether there is room for a constant, and it is one that a compiler makes, so that nothing can go wrong when it is
+    /// saved.
+    fn has_room_for(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
+        if depth > DEPTH {
+            return Ok(false);
+        }
+        Ok(match Kind::of(value) {
+            Kind::None | Kind::Bool | Kind::Float => self.has_room(0),
+            Kind::Int => {
+                let bits: usize = value.call_method0(intern!(value.py(), "bit_length"))?.extract()?;
+                self.has_room(bits / 8)
+            }
+            Kind::Str | Kind::Bytes => length(value).is_some_and(|length| self.has_room(length)),
+            Kind::Tuple => self.has_room_for_all(value.cast::<PyTuple>()?.iter(), depth)?,
+            Kind::FrozenSet => self.has_room_for_all(value.cast::<PyFrozenSet>()?.iter(), depth)?,
+            _ => match value.cast_exact::<PyCode>() {
+                Ok(code) => self.has_room_for_code(code, depth)?,
+                Err(_) => false,
+            },
+        })
+    }
+
+    fn has_room_for_all<'py>(
+        &mut self,
+        values: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
+    ) -> PyResult<bool> {
         for value in values {
-            if !is_plain(&value, depth + 1)? {
+            if !self.has_room_for(&value, depth + 1)? {
+                return Ok(false);
+            }
+        }
+        Ok(self.has_room(0))
+    }
+
+    fn has_room_for_code(&mut self, code: &Bound<'_, PyCode>, depth: usize) -> PyResult<bool> {
+        // From here on it is known, and gets a recipe of its own when it is written again.
+        KnownCode::of(code)?;
+        let fields = &Runtime::get(code.py()).state.code_fields;
+        for (index, travels) in TRAVELS.iter().enumerate() {
+            if *travels == Travels::Whole
+                && let Field::Object(value) = fields.get(code, index)?
+                && !self.has_room_for(&value, depth + 1)?
+            {
                 return Ok(false);
             }
         }
         Ok(true)
-    };
-    Ok(match Kind::of(value) {
-        Kind::None | Kind::Bool | Kind::Int | Kind::Float => true,
-        Kind::Str | Kind::Bytes => length(value).is_some_and(|length| length <= LONGEST_KEPT),
-        Kind::Tuple => all(&mut value.cast::<PyTuple>()?.iter())?,
-        Kind::FrozenSet => all(&mut value.cast::<PyFrozenSet>()?.iter())?,
-        _ => match value.cast_exact::<PyCode>() {
-            Ok(code) => {
-                // From here on it is known, and gets a recipe of its own when it is written again.
-                KnownCode::of(code)?;
-                let fields = &Runtime::get(code.py()).state.code_fields;
-                is_plain(&fields.object(code, CONSTANTS)?, depth + 1)?
-            }
-            Err(_) => false,
-        },
-    })
+    }
 }
