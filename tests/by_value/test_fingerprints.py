@@ -2,10 +2,13 @@
 
 import gc
 import io
+import sys
+import types
 import weakref
 
 import pytest
 
+import cloudpickle
 from cloudpickle import Pickler
 from implementation import not_on_pypy
 
@@ -37,6 +40,33 @@ def test_the_same_each_time(method):
     first = definition(kind)
     assert definition(kind) == first
     assert definition(made_from(method)) == first
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "list[Made]",
+        "collections.abc.Callable[[Made], int]",
+        "typing.Optional[Made]",
+        pytest.param("Made | None", marks=pytest.mark.skipif(sys.version_info < (3, 10), reason="no such types")),
+    ],
+)
+def test_the_same_for_annotations_that_are_text(annotation, monkeypatch):
+    """What they stand for is made anew each time."""
+    module = types.ModuleType("text_in_annotations")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    source = f"import collections.abc, typing\nclass Made:\n    made: {annotation!r}"
+    exec(source, vars(module))
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        pickles = [cloudpickle.dumps(module.Made) for _ in range(4)]
+        first = definition(module.Made)
+        module.Made.__annotations__["made"] = "tuple[Made]"
+        assert definition(module.Made) != first
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+    assert pickles == pickles[:1] * 4
+    assert b"__annotations__" in pickles[0]
 
 
 def test_another_one_for_other_code():

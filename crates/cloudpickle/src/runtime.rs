@@ -67,6 +67,8 @@ looked_up! {
     resolve_bases: PyAny = "types" . "resolve_bases";
     /// `types.prepare_class`, for metaclasses.
     prepare_class: PyAny = "types" . "prepare_class";
+    /// The type of `list[int]`.
+    generic_alias_type: PyType = "types" . "GenericAlias";
     /// The type of functions written in Python.
     function_type: PyType = "types" . "FunctionType";
     /// The type of modules.
@@ -227,6 +229,8 @@ pub(crate) struct State {
     pub(crate) builtin_type_names: Py<PyDict>,
     /// The type of what an import statement marked `lazy` binds (PEP 810, Python 3.15) until the name is used.
     pub(crate) lazy_import_type: Option<Py<PyAny>>,
+    /// The type of `int | str` (Python 3.10).
+    pub(crate) union_type: Option<Py<PyAny>>,
     /// How the fields of code objects are read that `types.CodeType` takes.
     pub(crate) code_fields: CodeFields,
     /// Whether dumps are deterministic that do not say what they want: `CLOUDPICKLE_DETERMINISTIC=1`.
@@ -283,6 +287,7 @@ impl State {
             reducers: reducers.unbind(),
             builtin_type_names: builtin_type_names(py)?.unbind(),
             lazy_import_type: py.import("types")?.getattr_opt("LazyImportType")?.map(Bound::unbind),
+            union_type: py.import("types")?.getattr_opt("UnionType")?.map(Bound::unbind),
             code_fields: CodeFields::look_up(py)?,
             deterministic_by_default: py
                 .import("os")?

@@ -271,6 +271,11 @@ impl<'py, 'a> Walk<'py, 'a> {
         if is_type_var(value) {
             return self.parts("type variable", [get(intern!(py, "__name__")).as_ref()], depth);
         }
+        // Text in annotations is evaluated for each dump, which makes other objects of these types each time.
+        if is_type_of_types(value)? {
+            let names = [intern!(py, "__origin__"), intern!(py, "__args__")];
+            return self.parts("type of types", names.map(get).iter().map(Option::as_ref), depth);
+        }
         self.instance(value, depth)
     }
 
@@ -390,6 +395,23 @@ impl<'py, 'a> Walk<'py, 'a> {
         }
         Ok(digest.0)
     }
+}
+
+/// Whether it is like `list[int]` or `int | str`. Those that `typing` makes are instances with a dict.
+fn is_type_of_types(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = value.py();
+    let (ty, runtime) = (value.get_type(), Runtime::get(py));
+    let generic_alias = runtime.generic_alias_type.bind(py);
+    if ty.is(generic_alias) || runtime.state.union_type.as_ref().is_some_and(|union| ty.is(union)) {
+        return Ok(true);
+    }
+    // `collections.abc.Callable[[int], str]` is of a type of the library's own. What others derive may compute its parts.
+    Ok(class::is_derived(&ty, generic_alias)
+        && runtime
+            .collections_abc
+            .bind(py)
+            .getattr_opt(intern!(py, "_CallableGenericAlias"))?
+            .is_some_and(|own| ty.is(own)))
 }
 
 /// By the number of the field of a code object: whether it says something about what the code does. Where it stands does
