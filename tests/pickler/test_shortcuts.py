@@ -187,6 +187,9 @@ BUILDERS = {
     "own decimals": around(lambda: Money("1.5")),
     "enum members": lambda: [Level.LOW, Level.HIGH, Level.LOW, Right.READ, Right.READ | Right.WRITE, Right(0)] * 2,
     "tuples in themselves": tuple_in_itself,
+    "tuples of atoms": around(lambda: (1, "a" * 3, None, 2.5, True, 2**70, "é", "x" * 300)),
+    "short tuples of atoms": around(lambda: {(): (), (1,): ("one",), (1, "two"): (1, "two"), (None, 2, 3): b"three"}),
+    "tuples of more than atoms": around(lambda: ((1, "a"), ("a", b"b"), (1, []), ([], 1), ((), ()))),
     "handed out late": handed_out_late,
     "handed out early": handed_out_early,
     "deep": lambda: deep(300),
@@ -405,7 +408,8 @@ def test_a_tuple_that_is_reached_again_through_its_items():
             inner = inner[0]
         assert inner[0] is loaded
     shared = ("shared",)
-    for root in (shared, (shared, shared), ([shared], (shared,))):
+    atoms = (1, "a", 2.5, None)
+    for root in (shared, (shared, shared), ([shared], (shared,)), atoms, [atoms], (atoms, atoms), {atoms: atoms}):
         assert cloudpickle.dumps(root) == long_way(root) == pickletools.optimize(pickle.dumps(root, protocol=5))
 
 

@@ -69,7 +69,7 @@ impl Buffer for Written<'_> {
         self.0.extend_from_slice(bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
         self.0.extend_from_slices(first, second);
     }

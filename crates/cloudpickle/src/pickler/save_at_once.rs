@@ -114,15 +114,15 @@ impl<'py> Engine<'py, '_> {
     /// The same for the key number `place` of its dict: records mostly have the keys of the one before, in the same order.
     #[inline(always)]
     fn save_key_in_place(&mut self, key: &Bound<'py, PyAny>, own: bool, place: usize) -> bool {
+        if self.encoder.len() >= self.at_once_below {
+            return self.save_any_key(key);
+        }
         // The memo has it as long as the dump lasts, so that its address is nothing else's.
         let (address, index) = self.last_keys[place % LAST_KEYS];
-        if address == identity::of(key) && self.encoder.len() < self.at_once_below && self.encoder.refer(index) {
+        if address == identity::of(key) && self.encoder.refer(index) {
             return true;
         }
-        if self.encoder.len() >= self.at_once_below
-            || Kind::of(key) != Kind::Str
-            || own && self.optimism.is_shared(key) == Shared::Never
-        {
+        if Kind::of(key) != Kind::Str || own && self.optimism.is_shared(key) == Shared::Never {
             return self.save_key_part(key, own);
         }
         match self.memo.look_up(key) {
@@ -130,7 +130,7 @@ impl<'py> Engine<'py, '_> {
                 self.last_keys[place % LAST_KEYS] = (identity::of(key), index);
                 self.encoder.refer(index) || self.save_any_key(key)
             }
-            Err(free) => self.save_new_str_at_once(key, free) || self.save_any_key(key),
+            Err(free) => self.save_new_key_at_once(key, free) || self.save_any_key(key),
         }
     }
 
@@ -281,7 +281,7 @@ impl<'py> Engine<'py, '_> {
         self.leave_to_frame(frame, goes_on)
     }
 
-    /// A tuple that nobody else refers to: it does not go into the memo.
+    /// A tuple that cannot be met again among its own items: nobody else refers to it, or they are atoms.
     #[inline(never)]
     fn save_tuple_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
         let Ok(tuple) = obj.cast::<PyTuple>() else { return AtOnce::NotYet };
@@ -290,7 +290,12 @@ impl<'py> Engine<'py, '_> {
         }
         let shared = self.optimism.is_shared(obj);
         if shared == Shared::Maybe {
-            return self.looked_up(obj).unwrap_or(AtOnce::NotYet);
+            if let Some(outcome) = self.looked_up(obj) {
+                return outcome;
+            }
+            if !has_only_atoms(tuple) {
+                return AtOnce::NotYet;
+            }
         }
         let end = match tuple.len() {
             1 => Opcode::Tuple1,
@@ -309,6 +314,11 @@ impl<'py> Engine<'py, '_> {
         }
         self.encoder.op(end);
         self.inline_levels -= 1;
+        // If it is what the pickle is of, nothing comes after it.
+        if shared == Shared::Maybe && (self.inline_levels > 0 || identity::of(obj) != self.root) {
+            self.memo.put(obj);
+            self.encoder.memoize_uncounted();
+        }
         AtOnce::Done
     }
 
@@ -346,4 +356,10 @@ impl<'py> Engine<'py, '_> {
         self.suspend(frame);
         AtOnce::Interrupted
     }
+}
+
+/// Whether all items are written without looking into them.
+#[inline]
+fn has_only_atoms(tuple: &Bound<'_, PyTuple>) -> bool {
+    tuple.as_slice().iter().all(|item| Kind::of(item) == Kind::Str || Kind::of_atom(item).is_some())
 }

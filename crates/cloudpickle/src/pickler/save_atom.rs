@@ -58,7 +58,13 @@ impl<'py> Engine<'py, '_> {
 
     /// The same for one that the memo does not have.
     #[inline(never)]
-    pub(super) fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
+    fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
+        self.save_new_key_at_once(obj, place)
+    }
+
+    /// The same, inlined into the loop over a dict: a call takes a fifth of what there is to be done.
+    #[inline(always)]
+    pub(super) fn save_new_key_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
         let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
         let is_written = ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
         if is_written && !self.settings.fast {

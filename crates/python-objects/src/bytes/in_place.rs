@@ -149,7 +149,7 @@ impl<'py> BytesBuilder<'py> {
     }
 
     /// Appends bytes, and others behind them.
-    #[inline]
+    #[inline(always)]
     pub fn extend_from_slices(&mut self, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         self.reserve(len);
@@ -294,7 +294,7 @@ fn give_up() -> ! {
 ///
 /// # Safety
 /// At `to` there is room for them, which nobody else refers to.
-#[inline]
+#[inline(always)]
 unsafe fn copy(bytes: &[u8], to: *mut u8) {
     /// The first and the last `N` bytes, which may overlap, make up the whole.
     ///
