@@ -57,12 +57,12 @@ pub(crate) fn fingerprints<'py>(
     identities: &mut Vec<usize>,
 ) -> PyResult<Vec<u64>> {
     let mut walk = Walk::new(identities);
-    values
-        .map(|value| {
-            walk.begin_anew();
-            walk.fingerprint(&value, 0)
-        })
-        .collect()
+    let mut fingerprints = Vec::with_capacity(values.size_hint().0);
+    for value in values {
+        walk.begin_anew();
+        fingerprints.push(walk.fingerprint(&value, 0)?);
+    }
+    Ok(fingerprints)
 }
 
 /// The fingerprint of one attribute; of no use for what is told apart by identity.
@@ -168,8 +168,17 @@ impl<'py, 'a> Walk<'py, 'a> {
             }
             Kind::Dict => {
                 let items = python_objects::dict::items(value.cast::<PyDict>()?)?;
-                let items = items.into_iter().flat_map(|(name, value)| [name, value]);
-                self.sequence("dict", value, items, depth)?
+                let mut digest = Digest::of("dict");
+                if !items.is_empty() {
+                    if let Some(earlier) = self.revisited(value) {
+                        return Ok(earlier);
+                    }
+                    for (name, value) in &items {
+                        digest = digest.word(self.fingerprint(name, depth + 1)?);
+                        digest = digest.word(self.fingerprint(value, depth + 1)?);
+                    }
+                }
+                digest.0
             }
             Kind::Set => self.unordered("set", value.cast::<PySet>()?.iter(), depth)?,
             Kind::FrozenSet => self.unordered("frozenset", value.cast::<PyFrozenSet>()?.iter(), depth)?,
@@ -281,7 +290,6 @@ impl<'py, 'a> Walk<'py, 'a> {
 
     /// The class and the attributes, where a plain dict holds them. Reading that runs no code of the user's.
     fn instance(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
-        let py = value.py();
         if let Some(earlier) = self.revisited(value) {
             return Ok(earlier);
         }
@@ -291,9 +299,8 @@ impl<'py, 'a> Walk<'py, 'a> {
         let attributes = if instance::lacks_dict(&ty) {
             None
         } else {
-            let object = py.get_type::<PyAny>();
-            let attributes = object.call_method1(intern!(py, "__getattribute__"), (value, intern!(py, "__dict__")));
-            attributes.ok().and_then(|attributes| attributes.cast_into_exact::<PyDict>().ok())
+            let attributes = instance::dict_of(value).ok().flatten();
+            attributes.filter(|attributes| attributes.is_exact_instance_of::<PyDict>())
         };
         match attributes {
             Some(attributes) if !attributes.is_empty() => {

@@ -137,8 +137,9 @@ impl<'py> Suspendable<'py> for InstanceFrame<'py> {
                     while let Some((name, value)) = self.slots.pop() {
                         let name = self.name.insert(name);
                         // A name is a string, which has no parts.
-                        engine.save(name.as_any())?;
-                        save_part!(engine, &value);
+                        if !engine.save_key_part(name.as_any(), false) || !engine.save_part(&value) {
+                            return engine.interrupted();
+                        }
                     }
                     engine.encoder.op(if self.filled > 1 { Opcode::SetItems } else { Opcode::SetItem });
                     engine.encoder.op(Opcode::Tuple2);
@@ -240,11 +241,13 @@ impl<'py> Engine<'py, '_> {
         }
         for (index, slot) in class.slots.iter().enumerate() {
             let Some(value) = slot.get(obj)? else { continue };
-            self.save(slot.name().as_any())?;
-            let result = self.save(&value);
-            if !matches!(result, Ok(Saved::Done)) {
+            if !self.save_key_part(slot.name().as_any(), false) {
+                return self.interrupted();
+            }
+            if !self.save_part(&value) {
                 let (name, slots) = (Some(slot.name().clone()), values_from(&class.slots[index + 1..], obj)?);
                 let frame = InstanceFrame::new(obj, class, shared, Stage::Slots);
+                let result = self.interrupted();
                 self.suspend(InstanceFrame { slots, name, filled, ..frame });
                 return result;
             }
