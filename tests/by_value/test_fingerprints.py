@@ -9,8 +9,8 @@ import weakref
 import pytest
 
 import cloudpickle
-from cloudpickle import Pickler
-from implementation import not_on_pypy
+from cloudpickle import Pickler, _native
+from implementation import PYPY, not_on_pypy
 
 METHODS = {
     "plain": "def method(self, x): return x + FACTOR",
@@ -100,3 +100,38 @@ def test_code_in_the_place_of_other_code():
     for number in range(2500):
         seen.add(definition(made_from(f"def method(self): return {number}, NAME{number % 7}")))
     assert len(seen) == 2500
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy: its API asks the class")
+def test_attributes_of_an_instance_are_read_without_its_class():
+    class Strange:
+        @property
+        def __dict__(self):
+            raise AssertionError("a property was asked")
+
+    kind = made_from("def method(self): pass")
+    kind.strange = strange = Strange()
+    first = definition(kind)
+    strange.edited = 1
+    assert definition(kind) != first
+
+
+def test_classes_of_modules_are_told_by_their_names_while_they_are_found(monkeypatch):
+    module = types.ModuleType("module_of_classes")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec("class One: pass\nclass Other: pass", module.__dict__)
+    kind = made_from("def method(self): pass")
+    kind.classes = [module.One, module.Other, module.One]
+    found = definition(kind)
+    assert definition(kind) == found
+    assert cloudpickle.dumps(kind) == _native.dumps_without_shortcuts(kind)
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        assert definition(kind) != found
+        assert cloudpickle.dumps(kind) == _native.dumps_without_shortcuts(kind)
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+    assert definition(kind) == found
+    monkeypatch.setattr(module, "One", module.Other)
+    assert definition(kind) != found
+    assert cloudpickle.dumps(kind) == _native.dumps_without_shortcuts(kind)

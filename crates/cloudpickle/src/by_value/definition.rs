@@ -27,7 +27,7 @@ use python_objects::{class, identity, instance, int};
 
 use super::class_tracker::{Ids, tracker, wanted};
 use super::known_code::{Fingerprint, KnownCode};
-use super::lookup;
+use super::{lookup, registry};
 use crate::address::{AddressHasher, FewByAddress};
 use crate::rebuild::cell::contents;
 use crate::reduce::deferred::is_type_var;
@@ -130,12 +130,20 @@ struct Walk<'py, 'a> {
     left: usize,
     /// The numbers of the classes that were met, which are kept alive here.
     classes: FewByAddress<(Bound<'py, PyType>, u64)>,
+    /// The name of the module in which a class was found last, and that module.
+    last_module: Option<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
     identities: &'a mut Vec<usize>,
 }
 
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
-        Self { visited: FewByAddress::default(), left: OBJECTS, classes: FewByAddress::default(), identities }
+        Self {
+            visited: FewByAddress::default(),
+            left: OBJECTS,
+            classes: FewByAddress::default(),
+            last_module: None,
+            identities,
+        }
     }
 
     /// Goes on to another attribute.
@@ -316,9 +324,25 @@ impl<'py, 'a> Walk<'py, 'a> {
         if let Some((_, number)) = self.classes.get(address) {
             return *number;
         }
-        let number = class_number(class);
+        let number = self.number_of_plain_class(class).unwrap_or_else(|| class_number(class));
         self.classes.insert(address, (class.clone(), number));
         number
+    }
+
+    /// [`class_number`] of a class that is found in its module, where no module is registered.
+    fn number_of_plain_class(&mut self, class: &Bound<'py, PyType>) -> Option<u64> {
+        let (module_name, name) = lookup::plain_names(class)?;
+        characters(&module_name)?;
+        if !registry::nothing_is_registered(class.py()) {
+            return None;
+        }
+        if self.last_module.as_ref().is_none_or(|(last, _)| !last.is(&module_name)) {
+            let module = lookup::imported(&module_name).ok()??;
+            self.last_module = Some((module_name.clone(), module));
+        }
+        let (_, module) = self.last_module.as_ref()?;
+        let is_found = lookup::is_found_in(module, class, &name).unwrap_or(false);
+        is_found.then(|| number_of_names([&module_name, &name]))
     }
 
     fn identity(&mut self, value: &Bound<'py, PyAny>) -> u64 {
@@ -460,13 +484,7 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
     let py = class.py();
     // Nobody can change or remove a static type, nor could it travel by value.
     if let Some((module, name)) = lookup::names_of_static_type(class) {
-        return [module, name]
-            .iter()
-            .fold(Digest::of("name"), |digest, part| match characters(part) {
-                Some(part) => digest.bytes(part.as_bytes()),
-                None => digest.bytes(b""),
-            })
-            .0;
+        return number_of_names([&module, &name]);
     }
     if wanted() == Ids::Random
         && !lookup::by_reference(class).unwrap_or(true)
@@ -475,6 +493,15 @@ fn class_number(class: &Bound<'_, PyType>) -> u64 {
         return text("class", &id);
     }
     qualified_name(class)
+}
+
+/// [`qualified_name`] of what has such a module and name.
+fn number_of_names(names: [&Bound<'_, PyString>; 2]) -> u64 {
+    let digest = names.into_iter().fold(Digest::of("name"), |digest, part| match characters(part) {
+        Some(part) => digest.bytes(part.as_bytes()),
+        None => digest.bytes(b""),
+    });
+    digest.0
 }
 
 fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {

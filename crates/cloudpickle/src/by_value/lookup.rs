@@ -151,6 +151,14 @@ pub(crate) fn names_of_static_type<'py>(
     Some((module, name))
 }
 
+/// The name of the module of a class that `type` made at run time, and its qualified name, if it says that it is of another
+/// module than the script: where it is found under them, it is [`importable`].
+pub(crate) fn plain_names<'py>(class: &Bound<'py, PyType>) -> Option<(Bound<'py, PyString>, Bound<'py, PyString>)> {
+    let name = class::names(class)?.qualname;
+    let module = class::module(class)?.cast_into_exact::<PyString>().ok()?;
+    (name.is_exact_instance_of::<PyString>() && !is_name_of_main(&module)).then_some((module, name))
+}
+
 /// The modules in which no object is looked for.
 const PASSED_OVER: [&str; 3] = ["__main__", "__mp_main__", "cloudpickle._native"];
 

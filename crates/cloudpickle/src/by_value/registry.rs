@@ -71,7 +71,8 @@ pub(crate) fn names_of_modules(modules: Option<&Bound<'_, PyAny>>) -> PyResult<V
     modules.try_iter()?.map(|module| name_to_register(&module?)?.extract()).collect()
 }
 
-fn nothing_is_registered(py: Python<'_>) -> bool {
+/// Whether every module that can be imported is.
+pub(crate) fn nothing_is_registered(py: Python<'_>) -> bool {
     registered_modules(py).is_empty()
         && (DUMPS_WITH_MODULES.load(Ordering::Relaxed) == 0 || OF_THIS_DUMP.with_borrow(Vec::is_empty))
 }

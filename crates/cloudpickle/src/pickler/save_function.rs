@@ -579,6 +579,16 @@ impl<'py> Engine<'py, '_> {
             self.memo_put(obj)?;
             return Ok(Some(Saved::Done));
         }
+        if let Some((module_name, name)) = lookup::plain_names(obj.cast::<PyType>()?)
+            && registry::nothing_is_registered(py)
+            && self.is_found(obj, module_name.as_any(), name.as_any())?
+        {
+            self.save_text(&module_name)?;
+            self.save_text(&name)?;
+            self.encoder.op(Opcode::StackGlobal);
+            self.memo_put(obj)?;
+            return Ok(Some(Saved::Done));
+        }
         let by_reference = match lookup::importable(obj, None)? {
             Some((module, name)) if !registry::is_registered(&module)? => Some(name),
             // What C code defines travels as a global also where its module is registered.

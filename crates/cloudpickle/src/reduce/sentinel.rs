@@ -3,9 +3,29 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
 
 use crate::runtime::Runtime;
+
+/// A name that is not interned: a name of code would be the same object.
+struct OwnName {
+    text: &'static str,
+    object: PyOnceLock<Py<PyString>>,
+}
+
+impl OwnName {
+    const fn new(text: &'static str) -> Self {
+        Self { text, object: PyOnceLock::new() }
+    }
+
+    fn of<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
+        self.object.get_or_init(py, || PyString::new(py, self.text).unbind()).bind(py)
+    }
+}
+
+static MISSING: OwnName = OwnName::new("MISSING");
+static HAS_DEFAULT_FACTORY: OwnName = OwnName::new("_HAS_DEFAULT_FACTORY");
 
 /// The sentinel's name, as a reference to it in `dataclasses`. Plain `pickle` copies it.
 ///
@@ -31,9 +51,9 @@ pub(crate) fn untouched_sentinel<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Optio
     let (position, name) = if is(&runtime.field_sentinel_type) {
         (super::FIELD_SENTINEL, None)
     } else if is(&state.missing_type) {
-        (super::MISSING, Some("MISSING"))
+        (super::MISSING, Some(&MISSING))
     } else if is(&state.default_factory_sentinel_type) {
-        (super::DEFAULT_FACTORY, Some("_HAS_DEFAULT_FACTORY"))
+        (super::DEFAULT_FACTORY, Some(&HAS_DEFAULT_FACTORY))
     } else {
         return Ok(None);
     };
@@ -41,8 +61,7 @@ pub(crate) fn untouched_sentinel<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Optio
         return Ok(None);
     }
     match name {
-        // Not an interned string: a name of code would be the same object.
-        Some(name) => Ok(Some(PyString::new(py, name).into_any())),
+        Some(name) => Ok(Some(name.of(py).clone().into_any())),
         None => obj.getattr_opt(intern!(py, "name")),
     }
 }
