@@ -4,6 +4,12 @@
 /// object is to catch it, and to raise a `MemoryError`.
 pub struct OutOfMemory;
 
+/// Unwinds with [`OutOfMemory`]: for what grows beside the object, and has no more memory than that.
+#[cold]
+pub fn out_of_memory() -> ! {
+    std::panic::resume_unwind(Box::new(OutOfMemory))
+}
+
 #[cfg(not(PyPy))]
 mod in_place;
 #[cfg(not(PyPy))]

@@ -11,10 +11,12 @@ pub fn pay(len: usize) -> bool {
 }
 
 /// Makes room in `vec` for `additional` more, in large pages if that pays: time and again, what is looked for in a large table
-/// is on a page that the processor knows nothing of.
-pub fn reserve<T>(vec: &mut Vec<T>, additional: usize) {
-    vec.reserve_exact(additional);
+/// is on a page that the processor knows nothing of. Returns false for lack of memory.
+#[must_use]
+pub fn try_reserve<T>(vec: &mut Vec<T>, additional: usize) -> bool {
+    let has_room = vec.try_reserve_exact(additional).is_ok();
     advise(vec.as_mut_ptr().cast(), vec.capacity() * size_of::<T>());
+    has_room
 }
 
 /// Asks for large pages for the `len` bytes from `start` on, which an object has, if that pays.

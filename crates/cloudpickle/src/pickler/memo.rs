@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use python_objects::bytes::out_of_memory;
 use python_objects::identity::{self, IS_ADDRESS};
 use python_objects::large_pages;
 
@@ -220,15 +221,17 @@ impl Memo {
         // Large tables double, small ones quadruple, as CPython's memo does.
         let factor = if self.table.len() > 50_000 { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
+        let room = len / 3 * 2;
+        let most = if self.table.is_empty() { SMALLEST_TABLE / 2 } else { room };
         let mut table = Vec::new();
-        large_pages::reserve(&mut table, len);
+        let additional = most - self.objects.len();
+        if !large_pages::try_reserve(&mut table, len) || !large_pages::try_reserve(&mut self.objects, additional) {
+            out_of_memory();
+        }
         table.resize(len, FREE);
         let entries = std::mem::replace(&mut self.table, table);
         self.bits = len.trailing_zeros();
-        self.room = len / 3 * 2;
-        let most = if entries.is_empty() { SMALLEST_TABLE / 2 } else { self.room };
-        let additional = most - self.objects.len();
-        large_pages::reserve(&mut self.objects, additional);
+        self.room = room;
         for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
@@ -246,6 +249,10 @@ impl Memo {
     #[cold]
     #[must_use]
     pub(crate) fn forget_since(&mut self, py: Python<'_>, len: usize) -> Vec<Py<PyAny>> {
+        if len == 0 {
+            // Without an allocation: the dump may have failed for lack of memory.
+            return self.take_objects();
+        }
         let forgotten = self.objects.split_off(len);
         let entry_of = |object: &Py<PyAny>| self.table[self.find(identity::of(object.bind(py)))];
         let indexes: Vec<_> = self.objects.iter().map(entry_of).collect();

@@ -4,7 +4,7 @@ use pickle_format::{Buffer, Encoder};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use python_objects::buffer;
-use python_objects::bytes::BytesBuilder;
+use python_objects::bytes::{BytesBuilder, out_of_memory};
 use python_objects::ndarray::PlainArray;
 
 /// The destination of a dump.
@@ -81,6 +81,10 @@ impl Buffer for Written<'_> {
 
     fn try_reserve(&mut self, additional: usize) -> bool {
         self.0.try_reserve(additional)
+    }
+
+    fn out_of_memory(&self) -> ! {
+        out_of_memory()
     }
 
     fn append_zeros(&mut self, count: usize) {

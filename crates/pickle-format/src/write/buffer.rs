@@ -27,6 +27,11 @@ pub trait Buffer {
     /// Makes room for so many bytes more, or returns false for lack of memory.
     fn try_reserve(&mut self, additional: usize) -> bool;
 
+    /// There is no memory for what is to be known of the pickle besides.
+    fn out_of_memory(&self) -> ! {
+        panic!("no memory for what is referred to in a pickle")
+    }
+
     /// Appends so many zeros.
     fn append_zeros(&mut self, count: usize);
 

@@ -498,7 +498,9 @@ impl<B: Buffer> Encoder<B> {
     #[inline(always)]
     pub fn memoize_uncounted(&mut self) {
         if let Some(referenced) = &mut self.referenced {
-            referenced.note(self.buffer.len());
+            if !referenced.note(self.buffer.len()) {
+                self.buffer.out_of_memory();
+            }
         } else {
             self.op(Opcode::Memoize);
         }
@@ -515,8 +517,10 @@ impl<B: Buffer> Encoder<B> {
 
     /// Memoizes the object that was memoized under `index` even if nothing refers to it: a reader must keep it alive.
     pub fn keep(&mut self, index: usize) {
-        if let Some(referenced) = &mut self.referenced {
-            referenced.keep(index);
+        if let Some(referenced) = &mut self.referenced
+            && referenced.keep(index).is_none()
+        {
+            self.buffer.out_of_memory();
         }
     }
 
@@ -542,7 +546,9 @@ impl<B: Buffer> Encoder<B> {
         // The greatest number stands for no object.
         let Some(target) = u32::try_from(index).ok().filter(|&index| index != u32::MAX) else { return false };
         self.framing.enter(&mut self.buffer);
-        let byte = referenced.refer(self.buffer.len() + SHORT_REFERENCE, target);
+        let Some(byte) = referenced.refer(self.buffer.len() + SHORT_REFERENCE, target) else {
+            self.buffer.out_of_memory()
+        };
         self.buffer.extend_from_slice(&argument::uint1(Opcode::BinGet, byte));
         true
     }

@@ -55,18 +55,22 @@ const FEW_REFERENCES: usize = 64;
 const MOST_KEPT: usize = 64 << 10;
 
 impl Referenced {
-    /// The object whose opcodes end at this offset might be referred to.
+    /// The object whose opcodes end at this offset might be referred to. Returns false for lack of memory.
     #[inline(always)]
-    pub(super) fn note(&mut self, end: usize) {
+    #[must_use]
+    pub(super) fn note(&mut self, end: usize) -> bool {
+        if !has_room(&mut self.places) {
+            return false;
+        }
         self.places.push(end);
+        true
     }
 
     /// The two bytes before this offset are to be a reference to the object that was noted as number `target`. Returns the
-    /// second of them.
-    pub(super) fn refer(&mut self, end: usize, target: u32) -> u8 {
-        let number = self.keep(target as usize);
-        self.references.push(end, target);
-        lowest_byte(number)
+    /// second of them, or `None` for lack of memory.
+    pub(super) fn refer(&mut self, end: usize, target: u32) -> Option<u8> {
+        let number = self.keep(target as usize)?;
+        self.references.push(end, target).then(|| lowest_byte(number))
     }
 
     /// The same, unless the object is referred to for the first time or the reference takes more than a word.
@@ -79,12 +83,15 @@ impl Referenced {
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
     ///
-    /// What is returned has the lowest bits of its number, if that is known.
+    /// What is returned has the lowest bits of its number, if that is known; or is `None` for lack of memory.
     #[cold]
     #[inline(never)]
-    pub(super) fn keep(&mut self, target: usize) -> usize {
+    pub(super) fn keep(&mut self, target: usize) -> Option<usize> {
         if self.places[target] & IS_REFERENCED != 0 {
-            return self.places[target];
+            return Some(self.places[target]);
+        }
+        if !has_room(&mut self.memoized) {
+            return None;
         }
         self.without_room += 1;
         if !std::mem::replace(&mut self.any, true) {
@@ -98,7 +105,7 @@ impl Referenced {
             self.memoized.push(std::mem::replace(&mut self.places[target], self.memoized.len()));
         }
         self.places[target] |= IS_REFERENCED;
-        self.places[target]
+        Some(self.places[target])
     }
 
     /// From here on, objects are numbered when the pickle is whole.
@@ -139,7 +146,8 @@ impl Referenced {
         if self.references.last_end > start
             && let Some((end, target)) = self.references.pop()
         {
-            self.references.push(end - FRAME_HEADER_SIZE, target);
+            // There is room: it was just taken out.
+            let _ = self.references.push(end - FRAME_HEADER_SIZE, target);
         }
     }
 
@@ -147,8 +155,8 @@ impl Referenced {
     pub(super) fn settle(&mut self, buffer: &mut impl Buffer) {
         if std::mem::take(&mut self.any) {
             let mut memoized = std::mem::take(&mut self.memoized);
-            if self.out_of_order {
-                self.number(&mut memoized);
+            if self.out_of_order && !self.number(&mut memoized) {
+                buffer.out_of_memory();
             }
             let all_are_written = !self.out_of_order && memoized.len() <= NUMBERS_OF_A_BYTE;
             let longer =
@@ -187,13 +195,18 @@ impl Referenced {
     }
 
     /// Numbers the objects that are referred to, in the order of their places, which are replaced by the numbers.
-    fn number(&mut self, memoized: &mut Vec<usize>) {
+    /// Returns false for lack of memory.
+    fn number(&mut self, memoized: &mut Vec<usize>) -> bool {
         for place in &mut self.places {
             if *place & IS_REFERENCED != 0 {
+                if !has_room(memoized) {
+                    return false;
+                }
                 memoized.push(*place & !IS_REFERENCED);
                 *place = (memoized.len() - 1) | IS_REFERENCED;
             }
         }
+        true
     }
 
     /// Puts a MEMOIZE at each of the places, and gives their numbers to the references that have no room for them, of which
@@ -266,11 +279,15 @@ impl References {
         true
     }
 
-    fn push(&mut self, end: usize, target: u32) {
-        self.words.reserve(WORDS_OF_WIDE);
+    /// Returns false for lack of memory.
+    fn push(&mut self, end: usize, target: u32) -> bool {
+        if self.words.try_reserve(WORDS_OF_WIDE).is_err() {
+            return false;
+        }
         if !self.push_within_capacity(end, target as usize) {
             self.push_wide(end, target);
         }
+        true
     }
 
     #[cold]
@@ -345,6 +362,18 @@ const fn lowest_byte(number: usize) -> u8 {
 
 /// Why a number fits where its target did.
 const FEWER: &str = "there are no more numbers than targets";
+
+/// Makes room for one more, or returns false for lack of memory.
+#[inline(always)]
+fn has_room(numbers: &mut Vec<usize>) -> bool {
+    #[cold]
+    #[inline(never)]
+    fn grow(numbers: &mut Vec<usize>) -> bool {
+        numbers.try_reserve(1).is_ok()
+    }
+
+    numbers.len() < numbers.capacity() || grow(numbers)
+}
 
 /// A distance from its halves.
 #[expect(clippy::cast_possible_truncation, reason = "it was a `usize` when it was cut")]

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::OutOfMemory;
+use super::out_of_memory;
 use crate::buffer;
 use crate::large_pages;
 use crate::ndarray::PlainArray;
@@ -206,11 +206,11 @@ impl<'py> BytesBuilder<'py> {
         additional <= self.capacity - self.len || self.grow(additional)
     }
 
-    /// Makes room, or unwinds with [`OutOfMemory`].
+    /// Makes room, or unwinds with [`OutOfMemory`](super::OutOfMemory).
     #[inline(always)]
     fn reserve(&mut self, additional: usize) {
         if !self.try_reserve(additional) {
-            give_up();
+            out_of_memory();
         }
     }
 
@@ -283,11 +283,6 @@ impl BytesBuilder<'_> {
         (self.start, self.capacity) = (self.beside.as_mut_ptr().cast(), LONG_BESIDE);
         true
     }
-}
-
-#[cold]
-fn give_up() -> ! {
-    std::panic::resume_unwind(Box::new(OutOfMemory))
 }
 
 /// Copies `bytes`. Most are short, and for those a call of `memcpy` takes longer than the copy.

@@ -1,0 +1,41 @@
+"""A dump that needs more memory than there is ends in a `MemoryError`, not with the process."""
+
+import subprocess
+import sys
+
+import pytest
+
+from implementation import not_on_pypy
+
+resource = pytest.importorskip("resource", reason="there are no limits on memory")
+
+DUMPING = """
+import pickle, resource, sys
+import cloudpickle
+def fresh(number):
+    return "".join(["text", str(number)])
+texts = [fresh(number) for number in range(100_000)]
+data = eval(sys.argv[1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+for room in range(0, int(sys.argv[2]) << 20, 1 << 19):
+    resource.setrlimit(resource.RLIMIT_AS, (used + room, hard))
+    try:
+        dumped = cloudpickle.dumps(data)
+    except MemoryError:
+        print("refused")
+    dumped = None
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    assert pickle.loads(cloudpickle.dumps([1, texts[0], (texts[0],)])) == [1, texts[0], (texts[0],)]
+assert pickle.loads(cloudpickle.dumps(data)) == data
+"""
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
+@pytest.mark.parametrize("data", ["[texts, texts]", "texts + texts[::-1]", "[[text, text] for text in texts]"])
+def test_a_dump_that_needs_more(data):
+    command = [sys.executable, "-c", DUMPING, data, "8"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "refused\n" in result.stdout
