@@ -53,10 +53,14 @@ impl<'py> Machine<'_, 'py> {
             self.stack[start - 1] = list;
             return Ok(());
         }
-        for object in &self.stack[start..] {
+        if let [object] = &self.stack[start..] {
             container::append(list, object)?;
+            self.cut(start);
+            return Ok(());
         }
-        self.cut(start);
+        let list = list.clone();
+        let items = container::list_of_last(self.py, &mut self.stack, items)?;
+        container::extend(&list, &items)?;
         Ok(())
     }
 

@@ -64,6 +64,16 @@ pub fn append(list: &Bound<'_, PyList>, object: &Bound<'_, PyAny>) -> Result<(),
     done(unsafe { ffi::PyList_Append(list.as_ptr(), object.as_ptr()) })
 }
 
+/// Appends the items of a list to another one.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn extend(list: &Bound<'_, PyList>, items: &Bound<'_, PyAny>) -> Result<(), Raised> {
+    let end = list.len().cast_signed();
+    // SAFETY: a live list, and a live list whose items are to be behind its last.
+    done(unsafe { ffi::PyList_SetSlice(list.as_ptr(), end, end, items.as_ptr()) })
+}
+
 /// `dict[key] = value`, for dicts as such.
 ///
 /// # Errors
