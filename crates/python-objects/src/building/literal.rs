@@ -1,6 +1,6 @@
 //! Numbers, strings and bytes, of what a pickle has of them.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_long};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -34,8 +34,15 @@ fn decoded<'py>(py: Python<'py>, utf8: &[u8]) -> Result<Bound<'py, PyAny>, Raise
 /// `MemoryError`.
 #[inline]
 pub fn int_of(py: Python<'_>, number: i64) -> Result<Bound<'_, PyAny>, Raised> {
+    // The function for a C `long` is the one that is quick for small numbers, and on most systems takes all of these.
     // SAFETY: the result is a new reference, or null with an exception.
-    unsafe { owned(py, ffi::PyLong_FromLongLong(number)) }
+    unsafe {
+        let made = match c_long::try_from(number) {
+            Ok(number) => ffi::PyLong_FromLong(number),
+            Err(_) => ffi::PyLong_FromLongLong(number),
+        };
+        owned(py, made)
+    }
 }
 
 /// The `float` of this value.
