@@ -5,6 +5,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyModule, PyString};
 
+use python_objects::building::modules;
+
 use super::in_progress;
 use crate::by_value::lookup::{self, sys_modules};
 use crate::runtime::Runtime;
@@ -17,7 +19,11 @@ use crate::runtime::Runtime;
 pub(crate) fn subimport<'py>(name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = name.py();
     // Looked up each time, as an `import` statement does: programs replace it.
-    let import = Runtime::get(py).builtins.bind(py).as_any().get_item(intern!(py, "__import__"))?;
+    let builtins = Runtime::get(py).builtins.bind(py);
+    let import = match modules::item(builtins, intern!(py, "__import__")) {
+        Some(import) => import,
+        None => builtins.as_any().get_item(intern!(py, "__import__"))?,
+    };
     if import.is(&Runtime::get(py).import)
         && let Some(module) = imported_whole(name)?
     {
@@ -41,18 +47,8 @@ fn imported_whole<'py>(name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, P
     {
         return Ok(None);
     }
-    let Some(module) = lookup::imported(name)? else { return Ok(None) };
-    if !module.is_exact_instance_of::<PyModule>() {
-        return Ok(None);
-    }
-    let is_busy = match module.getattr_opt(intern!(py, "__spec__"))? {
-        Some(spec) => match spec.getattr_opt(intern!(py, "_initializing"))? {
-            Some(busy) => busy.is_truthy()?,
-            None => false,
-        },
-        None => false,
-    };
-    Ok((!is_busy).then_some(module))
+    let module = lookup::imported(name)?.and_then(|module| module.cast_into_exact::<PyModule>().ok());
+    Ok(module.filter(|module| !modules::is_being_imported(module)).map(Bound::into_any))
 }
 
 /// A module of this name with this namespace, which is not entered in `sys.modules`.

@@ -70,15 +70,5 @@ fn loaded<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyModule>> {
     if !import.is(&runtime.import) || !modules::are_builtins(builtins) {
         return None;
     }
-    let module = modules::loaded(name)?;
-    // Another thread may be importing it at this moment.
-    let spec = modules::item(&module.dict(), intern!(py, "__spec__")).filter(|spec| !spec.is_none());
-    match spec.map(|spec| call::attribute(&spec, intern!(py, "_initializing"))) {
-        None | Some(Ok(None)) => Some(module),
-        Some(Ok(Some(initializing))) => Some(module).filter(|_| !initializing.is_truthy().unwrap_or(true)),
-        Some(Err(raised)) => {
-            raised.forget(py);
-            None
-        }
-    }
+    modules::loaded(name).filter(|module| !modules::is_being_imported(module))
 }

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule};
 
-use super::owned;
+use super::{call, owned};
 use crate::raised::Raised;
 
 /// What `sys.modules` has under this name, if that is a plain module; nothing where it has to be imported.
@@ -16,6 +16,20 @@ pub fn loaded<'py>(name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyModule>> {
     let found = item(modules.cast_exact::<PyDict>().ok()?, name)?;
     // Not of a subclass, which may have something to say about its attributes.
     found.cast_into_exact::<PyModule>().ok()
+}
+
+/// Whether a thread is importing the module at this moment, or that cannot be said.
+#[must_use]
+pub fn is_being_imported(module: &Bound<'_, PyModule>) -> bool {
+    let py = module.py();
+    let Some(spec) = item(&module.dict(), intern!(py, "__spec__")).filter(|spec| !spec.is_none()) else { return false };
+    match call::attribute(&spec, intern!(py, "_initializing")) {
+        Ok(initializing) => initializing.is_some_and(|initializing| initializing.is_truthy().unwrap_or(true)),
+        Err(raised) => {
+            raised.forget(py);
+            true
+        }
+    }
 }
 
 /// The module of this name, imported if need be: through `builtins.__import__`, as an `import` statement does.
