@@ -138,8 +138,9 @@ def test_a_dict_that_changes():
         for dumps in [cloudpickle.dumps, _native.dumps_without_shortcuts]:
             with pytest.raises(RuntimeError, match="changed size during iteration") as caught:
                 dumps([changed])
-            errors.append((str(caught.value), getattr(caught.value, "__notes__", None)))
-        assert len({error for error, _ in errors}) == 1
+            # Where it happened may be said of the dict or of its item; below Python 3.11 that stands in the text.
+            errors.append(str(caught.value).split("\n")[0])
+        assert errors[0] == errors[1]
 
 
 def test_a_failure_deep_inside():
