@@ -94,6 +94,7 @@ def test_they_go_in_the_same_order_after_an_error(loads):
     assert SEEN == [3, 2, 1]
 
 
+@not_on_pypy("an unpickler of ours")
 @LOADERS
 def test_methods_that_are_not_there_are_looked_up_once(loads):
     loads(BEFORE + of_this_module("WithAppend") + b")\x81(K\x01K\x02e.")
@@ -106,6 +107,7 @@ def test_methods_that_are_not_there_are_looked_up_once(loads):
         SEEN.clear()
 
 
+@not_on_pypy("an unpickler of ours")
 @LOADERS
 def test_nothing_is_looked_up_of_a_local_name(loads, monkeypatch):
     module = types.ModuleType("module_with_getattr")
@@ -134,6 +136,7 @@ def test_a_global_that_is_not_there_is_looked_up_once(loads, monkeypatch):
     assert SEEN == ["value"]
 
 
+@not_on_pypy("an unpickler of ours")
 @LOADERS
 @pytest.mark.parametrize("state", [b"NN\x86", b"}N\x86"])
 def test_a_state_of_slots_is_a_dict(loads, state):
@@ -141,6 +144,7 @@ def test_a_state_of_slots_is_a_dict(loads, state):
         loads(BEFORE + of_this_module("Plain") + b")\x81" + state + b"b.")
 
 
+@not_on_pypy("an unpickler of ours")
 @LOADERS
 @pytest.mark.parametrize(
     ("program", "arguments"),
