@@ -5,10 +5,14 @@ Only what the interpreter itself lacks is in the table. A test that fails on PyP
 
 import pickle
 import sys
+import sysconfig
 
 import pytest
 
 PYPY = sys.implementation.name == "pypy"
+
+# Builds of CPython without the global lock.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 LACKING = {
     "dicts of another kind": "for key, value in d.items(): del d[x]; d[5] = y crashes it",

@@ -19,7 +19,7 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler, _native
-from implementation import PYPY
+from implementation import FREE_THREADED, PYPY
 
 # As in a script: nothing of it can be imported.
 SOURCE = """
@@ -438,6 +438,7 @@ def test_what_code_refers_to_is_not_kept():
     ],
     ids=["set", "int", "texts", "code"],
 )
+@pytest.mark.skipif(FREE_THREADED, reason="constants of code are immortal without the global lock")
 def test_large_constants_are_not_kept(others):
     """Neither are the small ones next to them."""
     constant = frozenset({"small"})

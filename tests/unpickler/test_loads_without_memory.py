@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from implementation import not_on_pypy
+from implementation import FREE_THREADED, not_on_pypy
 
 resource = pytest.importorskip("resource", reason="there are no limits on memory")
 
@@ -23,6 +23,9 @@ except MemoryError:
 
 
 @not_on_pypy("room beside a limit")
+@pytest.mark.skipif(
+    FREE_THREADED, reason="loads is pickle's own without the global lock, and its allocator takes large pieces"
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
 @pytest.mark.parametrize(
     "program",
