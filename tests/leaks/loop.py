@@ -25,8 +25,7 @@ ROUNDS = 6
 # Python itself takes as long to settle when a class is made over and over: `typing` alone keeps what it was asked for
 # the last 128 times, and the table of interned strings grows.
 SETTLING = 400
-# How often what grew in each of its rounds is measured once more. What is remembered of code and of names has its places by
-# address, so that it takes long until the last of them is taken.
+# How often what grew in each of its rounds is measured once more.
 PATIENCE = 4
 
 

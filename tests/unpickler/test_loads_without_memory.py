@@ -23,9 +23,7 @@ except MemoryError:
 
 
 @not_on_pypy("room beside a limit")
-@pytest.mark.skipif(
-    FREE_THREADED, reason="loads is pickle's own without the global lock, and its allocator takes large pieces"
-)
+@pytest.mark.skipif(FREE_THREADED, reason="without the global lock, loads is pickle's own")
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
 @pytest.mark.parametrize(
     "program",
