@@ -1,7 +1,7 @@
 //! What code becomes in a pickle, worked out once: code does not change, so that of what is written for it only the
 //! references to what the pickle has already differ from one dump to the next.
 
-use pickle_format::{Encoder, Opcode, Protocol};
+use pickle_format::{Encoder, Protocol};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCode, PyFloat, PyFrozenSet, PyInt, PyString, PyTuple};
@@ -171,26 +171,10 @@ impl Maker {
 
     /// A tuple of names that nobody else has.
     fn names(&mut self, names: &Bound<'_, PyTuple>) -> bool {
-        self.begin_tuple(names);
+        self.encoder.begin_tuple(names.len());
         let are_written = names.iter_borrowed().all(|name| self.text(&name, StepKind::Object));
-        self.end_tuple(names);
+        self.encoder.end_tuple(names.len());
         are_written
-    }
-
-    fn begin_tuple(&mut self, tuple: &Bound<'_, PyTuple>) {
-        if tuple.len() > 3 {
-            self.encoder.op(Opcode::Mark);
-        }
-    }
-
-    fn end_tuple(&mut self, tuple: &Bound<'_, PyTuple>) {
-        self.encoder.op(match tuple.len() {
-            0 => Opcode::EmptyTuple,
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => Opcode::Tuple,
-        });
     }
 
     /// A constant.
@@ -210,18 +194,18 @@ impl Maker {
             Kind::Tuple => {
                 let tuple = value.cast::<PyTuple>()?;
                 if tuple.is_empty() {
-                    self.end_tuple(tuple);
+                    self.encoder.end_tuple(tuple.len());
                     return Ok(true);
                 }
                 let number = self.steps.len();
                 self.step(self.encoder.len(), StepKind::Tuple(tuple.clone().unbind(), number));
-                self.begin_tuple(tuple);
+                self.encoder.begin_tuple(tuple.len());
                 for item in tuple.iter_borrowed() {
                     if !self.value(&item, depth + 1)? {
                         return Ok(false);
                     }
                 }
-                self.end_tuple(tuple);
+                self.encoder.end_tuple(tuple.len());
                 self.step(self.encoder.len(), StepKind::Made(tuple.clone().unbind()));
                 let behind = self.steps.len();
                 self.steps[number].kind = StepKind::Tuple(tuple.clone().unbind(), behind);

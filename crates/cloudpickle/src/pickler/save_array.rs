@@ -59,20 +59,11 @@ impl<'py> Engine<'py, '_> {
             .map_err(|error| self.refused(error))?;
         self.memo_fetch(dtype)?;
         let shape = array.shape();
-        let opcode = match shape.len() {
-            0 => Opcode::EmptyTuple,
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => {
-                self.encoder.op(Opcode::Mark);
-                Opcode::Tuple
-            }
-        };
+        self.encoder.begin_tuple(shape.len());
         for &len in shape {
             self.encoder.int(len as i64);
         }
-        self.encoder.op(opcode);
+        self.encoder.end_tuple(shape.len());
         // There is one string of a single such letter, which every pickle with an array has in its memo.
         self.save_object(PyString::new(self.py, "C").as_any())?;
         self.encoder.op(Opcode::Tuple);
@@ -110,25 +101,13 @@ impl<'py> Engine<'py, '_> {
         if !known.goes_by_name(reducer.as_ref()) || !self.is_found(class, module, name)? {
             return Ok(false);
         }
-        self.save_text(module)?;
-        self.save_text(name)?;
-        self.encoder.op(Opcode::StackGlobal);
-        self.memo_put(class)?;
+        self.save_global_under(class, module, name)?;
         Ok(true)
     }
 
     /// A tuple of strings and atoms that nothing refers to.
     fn save_atoms(&mut self, tuple: &Bound<'py, PyTuple>) -> PyResult<()> {
-        let opcode = match tuple.len() {
-            0 => Opcode::EmptyTuple,
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => {
-                self.encoder.op(Opcode::Mark);
-                Opcode::Tuple
-            }
-        };
+        self.encoder.begin_tuple(tuple.len());
         for item in tuple.iter_borrowed() {
             match item.cast_exact::<PyString>() {
                 Ok(text) => self.save_text(&text)?,
@@ -137,7 +116,7 @@ impl<'py> Engine<'py, '_> {
                 }
             }
         }
-        self.encoder.op(opcode);
+        self.encoder.end_tuple(tuple.len());
         Ok(())
     }
 }

@@ -297,22 +297,14 @@ impl<'py> Engine<'py, '_> {
                 return AtOnce::NotYet;
             }
         }
-        let end = match tuple.len() {
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => {
-                self.encoder.op(Opcode::Mark);
-                Opcode::Tuple
-            }
-        };
+        self.encoder.begin_tuple(tuple.len());
         self.inline_levels += 1;
         for (index, item) in tuple.as_slice().iter().enumerate() {
             if !self.save_part(&item.clone()) {
                 return self.leave_to_frame(TupleFrame::at(tuple, index + 1, shared), false);
             }
         }
-        self.encoder.op(end);
+        self.encoder.end_tuple(tuple.len());
         self.inline_levels -= 1;
         // If it is what the pickle is of, nothing comes after it.
         if shared == Shared::Maybe && (self.inline_levels > 0 || identity::of(obj) != self.root) {

@@ -159,24 +159,12 @@ impl<'py> Engine<'py, '_> {
 
     /// A tuple of the names that code uses, which are plain strings. Nobody else has that tuple.
     fn save_names(&mut self, names: &Bound<'py, PyTuple>) -> PyResult<()> {
-        let count = names.len();
-        if count == 0 {
-            self.encoder.op(Opcode::EmptyTuple);
-            return Ok(());
-        }
-        if count > 3 {
-            self.encoder.op(Opcode::Mark);
-        }
+        self.encoder.begin_tuple(names.len());
         for name in names.iter_borrowed() {
             let name = name.cast::<PyString>()?;
             self.save_text(&name)?;
         }
-        self.encoder.op(match count {
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => Opcode::Tuple,
-        });
+        self.encoder.end_tuple(names.len());
         Ok(())
     }
 }

@@ -569,24 +569,14 @@ impl<'py> Engine<'py, '_> {
         if singletons.iter().any(|singleton| obj.as_ptr() == singleton.get_type_ptr().cast()) {
             return Ok(None);
         }
-        if let Some((module_name, name)) = lookup::names_of_static_type(obj.cast::<PyType>()?)
+        // What C code defines travels as a global also where its module is registered.
+        let class = obj.cast::<PyType>()?;
+        let names = lookup::names_of_static_type(class)
+            .or_else(|| registry::nothing_is_registered(py).then(|| lookup::plain_names(class))?);
+        if let Some((module_name, name)) = names
             && self.is_found(obj, module_name.as_any(), name.as_any())?
         {
-            // What C code defines travels as a global also where its module is registered.
-            self.save_text(&module_name)?;
-            self.save_text(&name)?;
-            self.encoder.op(Opcode::StackGlobal);
-            self.memo_put(obj)?;
-            return Ok(Some(Saved::Done));
-        }
-        if let Some((module_name, name)) = lookup::plain_names(obj.cast::<PyType>()?)
-            && registry::nothing_is_registered(py)
-            && self.is_found(obj, module_name.as_any(), name.as_any())?
-        {
-            self.save_text(&module_name)?;
-            self.save_text(&name)?;
-            self.encoder.op(Opcode::StackGlobal);
-            self.memo_put(obj)?;
+            self.save_global_under(obj, &module_name, &name)?;
             return Ok(Some(Saved::Done));
         }
         let by_reference = match lookup::importable(obj, None)? {
@@ -613,10 +603,7 @@ impl<'py> Engine<'py, '_> {
         if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {
             return Ok(None);
         }
-        self.save_text(module_name.cast::<PyString>()?)?;
-        self.save_text(name.cast::<PyString>()?)?;
-        self.encoder.op(Opcode::StackGlobal);
-        self.memo_put(obj)?;
+        self.save_global_under(obj, module_name.cast()?, name.cast()?)?;
         Ok(Some(Saved::Done))
     }
 
@@ -651,16 +638,26 @@ impl<'py> Engine<'py, '_> {
         is_found
     }
 
+    /// An object as the global of these two names, under which it was found.
+    pub(super) fn save_global_under(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        module_name: &Bound<'py, PyString>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<()> {
+        self.save_text(module_name)?;
+        self.save_text(name)?;
+        self.encoder.op(Opcode::StackGlobal);
+        self.memo_put(obj)
+    }
+
     /// An object as a global under `name`, if it is found there in its module.
     fn save_found_global(&mut self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let module_name = obj.getattr(intern!(self.py, "__module__"))?;
         if !module_name.is_exact_instance_of::<PyString>() || !self.is_found(obj, &module_name, name)? {
             return Ok(None);
         }
-        self.save_text(module_name.cast::<PyString>()?)?;
-        self.save_text(name.cast::<PyString>()?)?;
-        self.encoder.op(Opcode::StackGlobal);
-        self.memo_put(obj)?;
+        self.save_global_under(obj, module_name.cast()?, name.cast()?)?;
         Ok(Some(Saved::Done))
     }
 

@@ -48,13 +48,7 @@ impl<'py> Suspendable<'py> for NamedTupleFrame<'py> {
             self.index += 1;
             save_part!(engine, &item);
         }
-        engine.encoder.op(match len {
-            0 => Opcode::EmptyTuple,
-            1 => Opcode::Tuple1,
-            2 => Opcode::Tuple2,
-            3 => Opcode::Tuple3,
-            _ => Opcode::Tuple,
-        });
+        engine.encoder.end_tuple(len);
         engine.encoder.op(Opcode::NewObj);
         if let Some(index) = engine.memo_get_made(self.tuple.as_any(), self.shared) {
             // It was reached again through one of its items and is complete; what is on the stack is a second copy.
@@ -74,9 +68,7 @@ impl<'py> Engine<'py, '_> {
         let tuple = obj.cast::<PyTuple>()?;
         self.begin_making(obj, shared)?;
         self.memo_fetch(class)?;
-        if tuple.len() > 3 {
-            self.encoder.op(Opcode::Mark);
-        }
+        self.encoder.begin_tuple(tuple.len());
         self.enter(NamedTupleFrame { tuple: tuple.clone(), index: 0, shared }).map(Some)
     }
 }

@@ -245,6 +245,26 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
+    /// What stands before the items of a tuple of this length, from protocol 2 on: `MARK` if they are more than three.
+    #[inline(always)]
+    pub fn begin_tuple(&mut self, len: usize) {
+        if len > 3 {
+            self.op(Opcode::Mark);
+        }
+    }
+
+    /// A tuple of the `len` objects that were written since [`begin_tuple`](Self::begin_tuple).
+    #[inline(always)]
+    pub fn end_tuple(&mut self, len: usize) {
+        self.op(match len {
+            0 => Opcode::EmptyTuple,
+            1 => Opcode::Tuple1,
+            2 => Opcode::Tuple2,
+            3 => Opcode::Tuple3,
+            _ => Opcode::Tuple,
+        });
+    }
+
     /// An object made by the `__new__` of the class on top of the stack, without arguments: `EMPTY_TUPLE`, `NEWOBJ`.
     #[inline]
     pub fn new_without_arguments(&mut self) {

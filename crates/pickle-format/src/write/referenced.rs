@@ -3,8 +3,9 @@
 //! While a pickle is written, nothing is memoized: what is noted is where each MEMOIZE would stand. References are two
 //! bytes long at first. [`Referenced::settle`] then numbers the objects that are referred to, puts a MEMOIZE behind each,
 //! and gives the references their numbers, unless they have them: as long as each object that is referred to for the first
-//! time stands behind the one before it, as in records with the same keys, its number is known at once. The result is what `pickletools.optimize` would make of a pickle in which
-//! everything is memoized, and does not depend on how the writer found out what might be referred to.
+//! time stands behind the one before it, as in records with the same keys, its number is known at once. The result is what
+//! `pickletools.optimize` would make of a pickle in which everything is memoized, and does not depend on how the writer
+//! found out what might be referred to.
 
 use std::ops::Range;
 
