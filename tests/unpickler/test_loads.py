@@ -3,6 +3,7 @@
 What it reads by itself and what it leaves to `pickle` is its own affair: every pickle here goes both ways.
 """
 
+import gc
 import pickle
 import pickletools
 import struct
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from outcomes import outcome
 
 import cloudpickle
-from implementation import not_on_pypy
+from implementation import FREE_THREADED, not_on_pypy
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "pickler"))
 import corpus
@@ -166,6 +167,31 @@ def test_arguments_are_those_of_pickle():
         cloudpickle.loads(data, 1)
     with pytest.raises(TypeError):
         cloudpickle.loads("text")
+
+
+own_loads = pytest.mark.skipif(FREE_THREADED, reason="without the global lock, loads is pickle's own")
+
+
+@not_on_pypy("an unpickler of ours")
+@own_loads
+@pytest.mark.parametrize("length", [2, 5, 999])
+def test_lists_take_no_more_than_they_need(length):
+    """`pickle` fills an empty one, which grows in steps."""
+    data = cloudpickle.dumps(["x"] * length)
+    assert sys.getsizeof(cloudpickle.loads(data)) == sys.getsizeof([None] * length) < sys.getsizeof(pickle.loads(data))
+
+
+@not_on_pypy("an unpickler of ours")
+@own_loads
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="every instance with attributes has a dict before Python 3.11")
+def test_instances_have_no_dict_that_nobody_asked_for():
+    def has_dict(instance):
+        return any(type(part) is dict for part in gc.get_referents(instance))
+
+    data = cloudpickle.dumps(make_plain(a=1, b=2))
+    # Learned from the first instance: how attributes are shared.
+    assert [has_dict(cloudpickle.loads(data)) for _ in range(2)] == [False, False]
+    assert vars(cloudpickle.loads(data)) == {"a": 1, "b": 2}
 
 
 @pytest.mark.parametrize("size", [(4 << 20) - 1, 4 << 20, 9_000_001])

@@ -7,7 +7,7 @@ use pyo3::types::{PyString, PyType};
 
 use super::{call, done};
 use crate::class::{is_static, own_dict};
-use crate::instance::{TYPES_ARE_OPEN, has_plain_attributes, version_of};
+use crate::instance::{TYPES_ARE_OPEN, has_plain_attributes, lacks_dict, version_of};
 use crate::raised::Raised;
 use crate::text;
 
@@ -68,7 +68,11 @@ impl<'py> Known<'py> {
     fn of(instance: &Bound<'py, PyAny>) -> Option<Self> {
         let py = instance.py();
         let class = instance.get_type();
-        if !TYPES_ARE_OPEN || !has_plain_attributes(&class) || !makes_instances_as_object_does(&class) {
+        if !TYPES_ARE_OPEN
+            || lacks_dict(&class)
+            || !has_plain_attributes(&class)
+            || !makes_instances_as_object_does(&class)
+        {
             return None;
         }
         let mut dict = None;
@@ -152,10 +156,13 @@ fn makes_instances_as_object_does(class: &Bound<'_, PyType>) -> bool {
     }
 }
 
-/// Whether this is the `__dict__` that the interpreter gave to `class`.
+/// Whether this is the `__dict__` that the interpreter gave to `class`. Since Python 3.15 it gives the same to all, as
+/// `object`'s.
 fn is_computed_by_interpreter(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> bool {
-    let owner = || descriptor.getattr(intern!(descriptor.py(), "__objclass__"));
-    descriptor.get_type_ptr() == &raw mut ffi::PyGetSetDescr_Type && owner().is_ok_and(|owner| owner.is(class))
+    let py = class.py();
+    let owner = descriptor.getattr(intern!(py, "__objclass__"));
+    descriptor.get_type_ptr() == &raw mut ffi::PyGetSetDescr_Type
+        && owner.is_ok_and(|owner| owner.is(class) || owner.is(py.get_type::<PyAny>()))
 }
 
 /// Whether an attribute of a class is a descriptor that is told when its name is set on an instance, or may become one: the
