@@ -249,6 +249,8 @@ pub(crate) struct State {
     pub(crate) known_codes: KnownCodes,
     /// The names of submodules that were looked for before.
     pub(crate) dotted_names: DottedNames,
+    /// The module `cloudpickle.cloudpickle`, once an unpickler saw that its import has ended.
+    pub(crate) upstream_module: PyOnceLock<Py<PyModule>>,
     /// What numpy's reductions hold.
     pub(crate) numpy_reductions: NumpyReductions,
     /// `DeepRecursionError`: a `PicklingError`, which is what upstream raises where the recursion limit is hit, and a
@@ -306,6 +308,7 @@ impl State {
             global_opcodes: GlobalOpcodes::look_up(py)?,
             known_codes: KnownCodes::new(),
             dotted_names: DottedNames::new(),
+            upstream_module: PyOnceLock::new(),
             numpy_reductions: NumpyReductions::none_yet(),
             deep_recursion_error: deep_recursion_error(py)?,
         })

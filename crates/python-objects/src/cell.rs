@@ -1,8 +1,25 @@
-//! What the variables of closures hold.
+//! The variables of closures, and what they hold.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// A cell that holds `contents`, or an empty one. `cell_type` is `types.CellType`.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
+#[cfg_attr(not(PyPy), allow(unused_variables, reason = "it is called where cells cannot be made otherwise"))]
+pub fn new<'py>(cell_type: &Bound<'py, PyType>, contents: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    #[cfg(not(PyPy))]
+    return native::new(cell_type.py(), contents);
+    #[cfg(PyPy)]
+    match contents {
+        Some(contents) => cell_type.call1((contents,)),
+        None => cell_type.call0(),
+    }
+}
 
 /// What a cell holds, if it is not empty.
 ///
@@ -26,6 +43,15 @@ pub fn contents<'py>(cell: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyA
 mod native {
     use pyo3::ffi;
     use pyo3::prelude::*;
+
+    /// A cell, without a call of its type.
+    #[inline]
+    pub(super) fn new<'py>(py: Python<'py>, contents: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let contents = contents.map_or(std::ptr::null_mut(), Bound::as_ptr);
+        // SAFETY: a live object, to which the cell takes a reference of its own, or null for an empty one. The result is a new
+        // reference, or null with an exception.
+        unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyCell_New(contents)) }
+    }
 
     /// What a cell holds; nothing for what is no cell.
     #[inline]

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use python_objects::cell;
 pub(crate) use python_objects::cell::contents;
 
 use super::code;
@@ -46,9 +47,9 @@ pub(crate) fn make_cell<'py>(py: Python<'py>, value: Given<'py>) -> PyResult<Bou
     match value.0 {
         Some(value) if !value.is(&runtime.state.empty_cell_value) => {
             code::check_version(&value)?;
-            cell_type.call1((value,))
+            cell::new(cell_type, Some(&value))
         }
-        _ => cell_type.call0(),
+        _ => cell::new(cell_type, None),
     }
 }
 
@@ -56,7 +57,7 @@ pub(crate) fn make_cell<'py>(py: Python<'py>, value: Given<'py>) -> PyResult<Bou
 #[pyfunction]
 #[pyo3(name = "_make_empty_cell")]
 pub(crate) fn make_empty_cell(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    Runtime::get(py).cell_type.bind(py).call0()
+    cell::new(Runtime::get(py).cell_type.bind(py), None)
 }
 
 /// What a cell holds, or the sentinel `_empty_cell_value` for an empty one.

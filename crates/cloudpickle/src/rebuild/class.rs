@@ -6,6 +6,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyMappingProxy, PyString, PyTuple, PyType};
+use python_objects::building::modules;
 use python_objects::dict;
 
 use super::{enumeration, in_progress};
@@ -331,7 +332,11 @@ fn set_attributes<'py>(class: &Bound<'py, PyAny>, attributes: &Bound<'py, PyDict
 #[pyo3(name = "_builtin_type")]
 pub(crate) fn builtin_type<'py>(name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
     let py = name.py();
-    match Runtime::get(py).types.bind(py).getattr(name) {
+    let types = Runtime::get(py).types.bind(py);
+    if let Some(found) = modules::member(types, name) {
+        return Ok(found);
+    }
+    match types.getattr(name) {
         Err(error) if name == "ClassType" && error.is_instance_of::<PyAttributeError>(py) => {
             Ok(py.get_type::<PyType>().into_any())
         }

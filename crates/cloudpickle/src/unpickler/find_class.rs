@@ -9,7 +9,7 @@ use python_objects::compat::errors;
 use python_objects::raised::Raised;
 
 use super::load::Stop;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, upstream_module};
 
 /// What `module` has under `name`, after the audit hooks were told. The module is imported if it is not there.
 ///
@@ -30,9 +30,7 @@ pub(super) fn find_class<'py>(
     call::call(runtime.audit.bind(py), &[event, module.as_any().clone(), name.as_any().clone()])?;
     let module = match loaded(module) {
         Some(module) => {
-            // What the type of modules has of its own has such names, with underscores.
-            let plain = !text.starts_with("__") && !text.contains('.');
-            if let Some(found) = modules::item(&module.dict(), name).filter(|_| plain) {
+            if let Some(found) = modules::member(&module, name) {
                 return Ok(found);
             }
             module.into_any()
@@ -70,5 +68,17 @@ fn loaded<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyModule>> {
     if !import.is(&runtime.import) || !modules::are_builtins(builtins) {
         return None;
     }
-    modules::loaded(name).filter(|module| !modules::is_being_imported(module))
+    let module = modules::loaded(name)?;
+    let own = &runtime.state.upstream_module;
+    if own.get(py).is_some_and(|own| module.is(own)) {
+        return Some(module);
+    }
+    if modules::is_being_imported(&module) {
+        return None;
+    }
+    // Pickles with code name this one several times. A module is imported once: it will not be again.
+    if name.as_any().eq(upstream_module(py)).unwrap_or(false) {
+        own.get_or_init(py, || module.clone().unbind());
+    }
+    Some(module)
 }

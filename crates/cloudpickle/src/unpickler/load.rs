@@ -245,7 +245,18 @@ impl<'py> Machine<'_, 'py> {
     #[inline(always)]
     fn load_str(&mut self, len: usize) -> Result<(), Stop> {
         let bytes = self.bytes(len)?;
+        if self.names.are_read() {
+            return self.load_name(bytes);
+        }
         self.push_new(literal::str_of(self.py, bytes))
+    }
+
+    #[inline(never)]
+    fn load_name(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        match self.names.get(self.py, bytes)? {
+            Some(name) => self.push(name),
+            None => self.push_new(literal::str_of(self.py, bytes)),
+        }
     }
 
     fn load_bytes(&mut self, len: usize) -> Result<(), Stop> {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::load::Stop;
 use super::load_build::Fresh;
+use super::names::NamesInCode;
 use python_objects::building::attributes::Attributes;
 use python_objects::raised::Raised;
 
@@ -29,6 +30,7 @@ pub(super) struct Machine<'a, 'py> {
     pub(super) marks: Vec<usize>,
     /// The last mark's height, or zero. What is below is not to be taken off.
     pub(super) fence: usize,
+    pub(super) names: NamesInCode<'py>,
     pub(super) memo: Vec<Bound<'py, PyAny>>,
     pub(super) attributes: Attributes<'py>,
     pub(super) fresh: Fresh,
@@ -47,9 +49,10 @@ impl<'a, 'py> Machine<'a, 'py> {
             in_frame: false,
             position: 0,
             opcode_at: 0,
-            stack: Vec::with_capacity(16),
+            stack: Vec::with_capacity(AT_FIRST),
             marks: Vec::new(),
             fence: 0,
+            names: NamesInCode::none_yet(py),
             memo: Vec::new(),
             attributes: Attributes::default(),
             fresh: Fresh::default(),
@@ -187,6 +190,9 @@ impl<'a, 'py> Machine<'a, 'py> {
         let height = self.stack.len();
         put(self.py, &mut self.marks, height)?;
         self.fence = height;
+        if let Some(callable) = self.stack.last() {
+            self.names.begin(callable, height);
+        }
         Ok(())
     }
 
@@ -215,6 +221,7 @@ impl<'a, 'py> Machine<'a, 'py> {
     pub(super) fn unmark(&mut self) {
         self.fence = self.fence_below();
         self.marks.pop();
+        self.names.end(self.fence);
     }
 }
 
@@ -228,10 +235,13 @@ pub(super) fn put<T>(py: Python<'_>, all: &mut Vec<T>, item: T) -> Result<(), St
     Ok(())
 }
 
+/// Room for so many at first: to let the stack and the memo of a function grow from four on took two instructions of a hundred.
+const AT_FIRST: usize = 64;
+
 #[cold]
 #[inline(never)]
 fn make_room<T>(py: Python<'_>, all: &mut Vec<T>) -> Result<(), Stop> {
-    all.try_reserve(1).map_err(|_| Raised::no_memory(py).into())
+    all.try_reserve(AT_FIRST.saturating_sub(all.len()).max(1)).map_err(|_| Raised::no_memory(py).into())
 }
 
 /// In the order of `pickle`: the stack, then the memo, the last object first.

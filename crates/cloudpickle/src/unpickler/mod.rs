@@ -2,6 +2,7 @@
 //!
 //! - [`load`]: the loop over the opcodes.
 //! - [`machine`]: what it works on: the pickle, the stack with its marks, the memo.
+//! - [`names`]: the strings that code interns.
 //! - [`find_class`](mod@find_class): globals.
 //! - [`load_container`], [`load_reduce`], [`load_build`]: tuples and containers; calls; the state of an object.
 //! - [`hand_over`]: what is not plain. At any doubt, an opcode that is seldom written or an operand that is not there,
@@ -14,6 +15,7 @@ mod load_build;
 mod load_container;
 mod load_reduce;
 mod machine;
+mod names;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

@@ -3,7 +3,7 @@
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyModule};
+use pyo3::types::{PyDict, PyModule, PyString};
 
 use super::{call, owned};
 use crate::raised::Raised;
@@ -16,6 +16,15 @@ pub fn loaded<'py>(name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyModule>> {
     let found = item(modules.cast_exact::<PyDict>().ok()?, name)?;
     // Not of a subclass, which may have something to say about its attributes.
     found.cast_into_exact::<PyModule>().ok()
+}
+
+/// What a plain module has under a plain name, or `None` where that is not all there is to ask. An attribute would be looked for
+/// in the type of modules first, whose names all have two underscores, and by a name that was just read this takes long.
+#[must_use]
+pub fn member<'py>(module: &Bound<'py, PyModule>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    let is_plain = module.is_exact_instance_of::<PyModule>()
+        && name.to_str().is_ok_and(|text| !text.starts_with("__") && !text.contains('.'));
+    if is_plain { item(&module.dict(), name) } else { None }
 }
 
 /// Whether a thread is importing the module at this moment, or that cannot be said.
