@@ -165,7 +165,8 @@ impl Referenced {
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
-        self.forget();
+        // Before the pickle is copied: much memory is in use once and not twice.
+        self.clear();
     }
 
     /// Whether nothing is to be settled.
