@@ -192,10 +192,13 @@ def fetch_packages() -> dict[str, str]:
         run(["dpkg-deb", "--extract", str(archive), str(DEBIAN_ROOT)])
     shutil.rmtree(state)
     point_at_own_libraries([interpreter.executable for interpreter in packaged if interpreter.name not in reasons])
-    # Debian's `ensurepip` names the folder of its wheels by an absolute path.
-    for file in (DEBIAN_ROOT / "usr" / "lib").glob("py*/ensurepip/__init__.py"):
-        text = file.read_text(encoding="utf-8")
-        file.write_text(text.replace("/usr/share/python-wheels", f"{DEBIAN_ROOT}/usr/share/python-wheels"), "utf-8")
+    # `ensurepip` takes its wheels from a folder that it, or what the interpreter was built with, names absolutely.
+    library = DEBIAN_ROOT / "usr" / "lib"
+    for pattern in ("py*/ensurepip/__init__.py", "py*/_sysconfigdata*.py", "py*/_sysconfig_vars*.json"):
+        for file in library.glob(pattern):
+            text = file.read_text(encoding="utf-8")
+            own = f"{DEBIAN_ROOT}/usr/share/python-wheels"
+            file.write_text(re.sub(r"(?<![\w.-])/usr/share/python-wheels", own, text), "utf-8")
     return reasons
 
 
