@@ -74,12 +74,21 @@ impl Referenced {
         self.references.push(end, target).then(|| lowest_byte(number))
     }
 
-    /// The same, unless the object is referred to for the first time or the reference takes more than a word.
+    /// The same, unless the reference takes more than a word, or the object is referred to for the first time and its number
+    /// is to be known.
     #[inline(always)]
     pub(super) fn refer_at_once(&mut self, end: usize, target: usize) -> Option<u8> {
-        let number = *self.places.get(target)?;
-        let is_noted = number & IS_REFERENCED != 0 && self.references.push_within_capacity(end, target);
-        is_noted.then_some(lowest_byte(number))
+        let place = self.places.get_mut(target)?;
+        let is_first = *place & IS_REFERENCED == 0;
+        if is_first && !self.out_of_order || !self.references.push_within_capacity(end, target) {
+            return None;
+        }
+        if is_first {
+            *place |= IS_REFERENCED;
+            self.any = true;
+            self.without_room += 1;
+        }
+        Some(lowest_byte(*place))
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -159,9 +168,16 @@ impl Referenced {
             if self.out_of_order && !self.number(&mut memoized) {
                 buffer.out_of_memory();
             }
-            let all_are_written = !self.out_of_order && memoized.len() <= NUMBERS_OF_A_BYTE;
-            let longer =
-                if all_are_written { 0 } else { self.references.write_numbers(&self.places, buffer.as_mut_slice()) };
+            let numbers_are_short = memoized.len() <= NUMBERS_OF_A_BYTE;
+            let longer = match (self.out_of_order, numbers_are_short) {
+                // They were written at once.
+                (false, true) => 0,
+                (true, true) => {
+                    self.references.write_short_numbers(&self.places, buffer.as_mut_slice());
+                    0
+                }
+                (_, false) => self.references.write_numbers(&self.places, buffer.as_mut_slice()),
+            };
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
@@ -320,6 +336,24 @@ impl References {
         self.words.pop();
         self.last_end = end - distance(low, high);
         Some((end, target))
+    }
+
+    /// Gives the references their numbers where all are less than 256.
+    fn write_short_numbers(&self, numbers: &[usize], buffer: &mut [u8]) {
+        let mut end = 0;
+        let mut words = self.words.iter();
+        while let Some(word) = words.next() {
+            let mut target = *word >> DISTANCE_BITS;
+            if *word == WIDE {
+                let (Some(low), Some(high), Some(wide)) = (words.next(), words.next(), words.next()) else { break };
+                words.next();
+                end += distance(*low, *high);
+                target = *wide;
+            } else {
+                end += *word as usize & FARTHEST;
+            }
+            buffer[end - 1] = lowest_byte(numbers[target as usize]);
+        }
     }
 
     /// Gives the references to the first 256 objects their numbers. All have the number for their target from here on. How
