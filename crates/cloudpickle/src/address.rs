@@ -62,6 +62,11 @@ impl<T> Default for FewByAddress<T> {
 }
 
 impl<T> FewByAddress<T> {
+    /// With room for a few.
+    pub(crate) fn with_room() -> Self {
+        Self { entries: Vec::with_capacity(FEW), numbers: ByAddress::default() }
+    }
+
     /// The number of an object that is there.
     #[inline]
     pub(crate) fn number(&self, address: usize) -> Option<usize> {
@@ -75,6 +80,11 @@ impl<T> FewByAddress<T> {
     #[inline]
     pub(crate) fn get(&self, address: usize) -> Option<&T> {
         self.number(address).map(|number| &self.entries[number].1)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, address: usize) -> Option<&mut T> {
+        self.number(address).map(|number| &mut self.entries[number].1)
     }
 
     /// Adds an object that is not there.

@@ -13,7 +13,6 @@ use python_objects::{compat, dict, int, interpreter};
 
 use crate::by_value::class_tracker::ClassTracker;
 use crate::by_value::code_globals::GlobalOpcodes;
-use crate::by_value::known_code::KnownCodes;
 use crate::by_value::lookup::StaticTypes;
 use crate::by_value::submodules::DottedNames;
 use crate::pickler::NumpyReductions;
@@ -245,8 +244,6 @@ pub(crate) struct State {
     pub(crate) flag_reduce_ex: Py<PyAny>,
     /// The opcodes that name globals.
     pub(crate) global_opcodes: GlobalOpcodes,
-    /// The names that code uses, as far as they were read before.
-    pub(crate) known_codes: KnownCodes,
     /// The names of submodules that were looked for before.
     pub(crate) dotted_names: DottedNames,
     /// The module `cloudpickle.cloudpickle`, once an unpickler saw that its import has ended.
@@ -270,7 +267,7 @@ impl State {
         Ok(Self {
             by_value_modules: PySet::empty(py)?.unbind(),
             classes: ClassTracker::new(),
-            static_types: StaticTypes::default(),
+            static_types: StaticTypes::new(),
             context_vars: ContextVars::new(),
             ordered_dict_keys_type: type_of_view("keys")?,
             ordered_dict_values_type: type_of_view("values")?,
@@ -306,7 +303,6 @@ impl State {
             enum_reduce_ex: py.import("enum")?.getattr("Enum")?.getattr("__reduce_ex__")?.unbind(),
             flag_reduce_ex: py.import("enum")?.getattr("Flag")?.getattr("__reduce_ex__")?.unbind(),
             global_opcodes: GlobalOpcodes::look_up(py)?,
-            known_codes: KnownCodes::new(),
             dotted_names: DottedNames::new(),
             upstream_module: PyOnceLock::new(),
             numpy_reductions: NumpyReductions::none_yet(),

@@ -45,8 +45,8 @@ pub(crate) type Definition = HashMap<u64, u64, BuildHasherDefault<AddressHasher>
 /// The number that stands for the name of an attribute.
 pub(crate) fn name_number(name: &Bound<'_, PyAny>) -> u64 {
     match name.cast::<PyString>() {
-        Ok(name) => text("", name),
-        Err(_) => Digest::of("").bytes(name.to_string().as_bytes()).0,
+        Ok(name) => text(const { Digest::of("") }, name),
+        Err(_) => const { Digest::of("") }.bytes(name.to_string().as_bytes()).0,
     }
 }
 
@@ -96,28 +96,33 @@ pub(crate) fn from_bytes(state: &Bound<'_, PyDict>, bytes: &[u8]) -> Option<Defi
 struct Digest(u64);
 
 impl Digest {
-    fn of(kind: &str) -> Self {
+    const fn of(kind: &str) -> Self {
         Self(0x243F_6A88_85A3_08D3).bytes(kind.as_bytes())
     }
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-    fn word(self, word: u64) -> Self {
-        let product = u128::from(self.0.rotate_left(5) ^ word ^ 0x1319_8A2E_0370_7344) * 0x9E37_79B9_7F4A_7C15_u128;
+    const fn word(self, word: u64) -> Self {
+        let product = (self.0.rotate_left(5) ^ word ^ 0x1319_8A2E_0370_7344) as u128 * 0x9E37_79B9_7F4A_7C15_u128;
         Self((product as u64) ^ ((product >> 64) as u64) ^ word.rotate_left(32))
     }
 
     #[inline]
-    fn bytes(mut self, bytes: &[u8]) -> Self {
+    const fn bytes(mut self, bytes: &[u8]) -> Self {
         self = self.word(bytes.len() as u64);
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
+        let mut rest = bytes;
+        while let Some((word, behind)) = rest.split_first_chunk() {
             self = self.word(u64::from_le_bytes(*word));
+            rest = behind;
         }
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            self = self.word(u64::from_le_bytes(last));
+        if let Some((first, behind)) = rest.split_first() {
+            let (mut last, mut behind, mut shift) = (*first as u64, behind, 0);
+            while let Some((byte, others)) = behind.split_first() {
+                shift += u8::BITS;
+                last |= (*byte as u64) << shift;
+                behind = others;
+            }
+            self = self.word(last);
         }
         self
     }
@@ -138,9 +143,9 @@ struct Walk<'py, 'a> {
 impl<'py, 'a> Walk<'py, 'a> {
     fn new(identities: &'a mut Vec<usize>) -> Self {
         Self {
-            visited: FewByAddress::default(),
+            visited: FewByAddress::with_room(),
             left: OBJECTS,
-            classes: FewByAddress::default(),
+            classes: FewByAddress::with_room(),
             last_module: None,
             identities,
         }
@@ -161,22 +166,24 @@ impl<'py, 'a> Walk<'py, 'a> {
             Kind::None => 1,
             Kind::Bool => 2 + u64::from(value.is_truthy()?),
             Kind::Int => match int::as_i64(value.cast::<PyInt>()?) {
-                Some(number) => Digest::of("int").word(number.cast_unsigned()).0,
-                None => Digest::of("long").bytes(value.repr()?.to_string_lossy().as_bytes()).0,
+                Some(number) => const { Digest::of("int") }.word(number.cast_unsigned()).0,
+                None => const { Digest::of("long") }.bytes(value.repr()?.to_string_lossy().as_bytes()).0,
             },
-            Kind::Float => Digest::of("float").word(value.cast::<PyFloat>()?.value().to_bits()).0,
-            Kind::Str => text("str", value.cast::<PyString>()?),
-            Kind::Bytes => Digest::of("bytes").bytes(value.cast::<PyBytes>()?.as_bytes()).0,
-            Kind::ByteArray => Digest::of("bytearray").bytes(&value.cast::<PyByteArray>()?.to_vec()).0,
-            Kind::Tuple => self.sequence("tuple", value, value.cast::<PyTuple>()?.iter(), depth)?,
+            Kind::Float => const { Digest::of("float") }.word(value.cast::<PyFloat>()?.value().to_bits()).0,
+            Kind::Str => text(const { Digest::of("str") }, value.cast::<PyString>()?),
+            Kind::Bytes => const { Digest::of("bytes") }.bytes(value.cast::<PyBytes>()?.as_bytes()).0,
+            Kind::ByteArray => const { Digest::of("bytearray") }.bytes(&value.cast::<PyByteArray>()?.to_vec()).0,
+            Kind::Tuple => {
+                self.sequence(const { Digest::of("tuple") }, value, value.cast::<PyTuple>()?.iter(), depth)?
+            }
             Kind::List => {
                 // A copy: another thread may change it.
                 let items = value.cast::<PyList>()?.to_tuple();
-                self.sequence("list", value, items.iter(), depth)?
+                self.sequence(const { Digest::of("list") }, value, items.iter(), depth)?
             }
             Kind::Dict => {
                 let items = python_objects::dict::items(value.cast::<PyDict>()?)?;
-                let mut digest = Digest::of("dict");
+                let mut digest = const { Digest::of("dict") };
                 if !items.is_empty() {
                     if let Some(earlier) = self.revisited(value) {
                         return Ok(earlier);
@@ -188,8 +195,10 @@ impl<'py, 'a> Walk<'py, 'a> {
                 }
                 digest.0
             }
-            Kind::Set => self.unordered("set", value.cast::<PySet>()?.iter(), depth)?,
-            Kind::FrozenSet => self.unordered("frozenset", value.cast::<PyFrozenSet>()?.iter(), depth)?,
+            Kind::Set => self.unordered(const { Digest::of("set") }, value.cast::<PySet>()?.iter(), depth)?,
+            Kind::FrozenSet => {
+                self.unordered(const { Digest::of("frozenset") }, value.cast::<PyFrozenSet>()?.iter(), depth)?
+            }
             Kind::Other => self.other(value, depth)?,
         })
     }
@@ -198,7 +207,7 @@ impl<'py, 'a> Walk<'py, 'a> {
     fn revisited(&mut self, value: &Bound<'py, PyAny>) -> Option<u64> {
         let address = identity::of(value);
         if let Some(earlier) = self.visited.number(address) {
-            return Some(Digest::of("visited").word(earlier as u64).0);
+            return Some(const { Digest::of("visited") }.word(earlier as u64).0);
         }
         self.visited.insert(address, value.clone());
         None
@@ -206,12 +215,12 @@ impl<'py, 'a> Walk<'py, 'a> {
 
     fn sequence(
         &mut self,
-        kind: &str,
+        kind: Digest,
         value: &Bound<'py, PyAny>,
         items: impl Iterator<Item = Bound<'py, PyAny>>,
         depth: usize,
     ) -> PyResult<u64> {
-        let mut digest = Digest::of(kind);
+        let mut digest = kind;
         let mut items = items.peekable();
         if items.peek().is_none() {
             return Ok(digest.0);
@@ -225,24 +234,29 @@ impl<'py, 'a> Walk<'py, 'a> {
         Ok(digest.0)
     }
 
-    fn unordered(&mut self, kind: &str, items: impl Iterator<Item = Bound<'py, PyAny>>, depth: usize) -> PyResult<u64> {
+    fn unordered(
+        &mut self,
+        kind: Digest,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
+    ) -> PyResult<u64> {
         let mut sum = 0u64;
         for item in items {
             sum = sum.wrapping_add(self.fingerprint(&item, depth + 1)?);
         }
-        Ok(Digest::of(kind).word(sum).0)
+        Ok(kind.word(sum).0)
     }
 
     fn parts<'b>(
         &mut self,
-        kind: &str,
+        kind: Digest,
         parts: impl IntoIterator<Item = Option<&'b Bound<'py, PyAny>>>,
         depth: usize,
     ) -> PyResult<u64>
     where
         'py: 'b,
     {
-        let mut digest = Digest::of(kind);
+        let mut digest = kind;
         for part in parts {
             digest = digest.word(part.map_or(Ok(0), |part| self.fingerprint(part, depth + 1))?);
         }
@@ -261,37 +275,37 @@ impl<'py, 'a> Walk<'py, 'a> {
         }
         if value.cast::<PyModule>().is_ok() {
             let name = get(intern!(py, "__name__")).map_or_else(String::new, |name| name.to_string());
-            return Ok(Digest::of("module").bytes(name.as_bytes()).0);
+            return Ok(const { Digest::of("module") }.bytes(name.as_bytes()).0);
         }
         if let Ok(code) = value.cast_exact::<PyCode>() {
             return self.code(code, depth);
         }
         let of_type = |ty: &Py<PyType>| value.get_type().is(ty);
         if of_type(&runtime.classmethod_type) || of_type(&runtime.staticmethod_type) {
-            return self.parts("method", [get(intern!(py, "__func__")).as_ref()], depth);
+            return self.parts(const { Digest::of("method") }, [get(intern!(py, "__func__")).as_ref()], depth);
         }
         if of_type(&runtime.method_type) {
             let (function, owner) = (get(intern!(py, "__func__")), get(intern!(py, "__self__")));
-            return self.parts("bound", [function.as_ref(), owner.as_ref()], depth);
+            return self.parts(const { Digest::of("bound") }, [function.as_ref(), owner.as_ref()], depth);
         }
         if of_type(&runtime.property_type) {
             let names = [intern!(py, "fget"), intern!(py, "fset"), intern!(py, "fdel"), intern!(py, "__doc__")];
-            return self.parts("property", names.map(get).iter().map(Option::as_ref), depth);
+            return self.parts(const { Digest::of("property") }, names.map(get).iter().map(Option::as_ref), depth);
         }
         if of_type(&runtime.cell_type) {
             if let Some(earlier) = self.revisited(value) {
                 return Ok(earlier);
             }
-            return self.parts("cell", [contents(value)?.as_ref()], depth);
+            return self.parts(const { Digest::of("cell") }, [contents(value)?.as_ref()], depth);
         }
         // Its module is another one where it arrived, and nothing else of it can be edited.
         if is_type_var(value) {
-            return self.parts("type variable", [get(intern!(py, "__name__")).as_ref()], depth);
+            return self.parts(const { Digest::of("type variable") }, [get(intern!(py, "__name__")).as_ref()], depth);
         }
         // Text in annotations is evaluated for each dump, which makes other objects of these types each time.
         if is_type_of_types(value)? {
             let names = [intern!(py, "__origin__"), intern!(py, "__args__")];
-            return self.parts("type of types", names.map(get).iter().map(Option::as_ref), depth);
+            return self.parts(const { Digest::of("type of types") }, names.map(get).iter().map(Option::as_ref), depth);
         }
         self.instance(value, depth)
     }
@@ -313,13 +327,16 @@ impl<'py, 'a> Walk<'py, 'a> {
         match attributes {
             Some(attributes) if !attributes.is_empty() => {
                 let attributes = self.fingerprint(attributes.as_any(), depth + 1)?;
-                Ok(Digest::of("instance").word(class).word(attributes).0)
+                Ok(const { Digest::of("instance") }.word(class).word(attributes).0)
             }
-            _ => Ok(Digest::of("identity").word(class).word(self.identity(value)).0),
+            _ => Ok(const { Digest::of("identity") }.word(class).word(self.identity(value)).0),
         }
     }
 
     fn class_number(&mut self, class: &Bound<'py, PyType>) -> u64 {
+        if let Some(number) = lookup::number_of_static_type(class) {
+            return number;
+        }
         let address = identity::of(class);
         if let Some((_, number)) = self.classes.get(address) {
             return *number;
@@ -341,7 +358,7 @@ impl<'py, 'a> Walk<'py, 'a> {
             self.last_module = Some((module_name.clone(), module));
         }
         let (_, module) = self.last_module.as_ref()?;
-        let is_found = lookup::is_found_in(module, class, &name).unwrap_or(false);
+        let is_found = lookup::is_found_in(module, class, &name).ok()??;
         is_found.then(|| number_of_names([&module_name, &name]))
     }
 
@@ -365,7 +382,7 @@ impl<'py, 'a> Walk<'py, 'a> {
         let code = parts.code.cast_into::<PyCode>()?;
         let known = KnownCode::of(&code)?;
         let of_code = self.code_of_function(&code, &known)?;
-        let mut digest = Digest::of("function").word(of_code);
+        let mut digest = const { Digest::of("function") }.word(of_code);
         let closure = parts.closure.map(Bound::into_any);
         let attributes = parts.attributes.filter(|attributes| !attributes.is_empty()).map(Bound::into_any);
         for part in
@@ -405,7 +422,7 @@ impl<'py, 'a> Walk<'py, 'a> {
             return Ok(0);
         }
         let fields = &Runtime::get(code.py()).state.code_fields;
-        let mut digest = Digest::of("code");
+        let mut digest = const { Digest::of("code") };
         for (index, wanted) in FINGERPRINTED.iter().enumerate() {
             if *wanted {
                 digest = match fields.get(code, index)? {
@@ -420,7 +437,7 @@ impl<'py, 'a> Walk<'py, 'a> {
     /// A constant of code: like any other value, but for tuples, which need no memory of where they were seen.
     fn constant(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
         let Ok(tuple) = value.cast_exact::<PyTuple>() else { return self.fingerprint(value, depth) };
-        let mut digest = Digest::of("tuple");
+        let mut digest = const { Digest::of("tuple") };
         for item in tuple.iter_borrowed() {
             digest = digest.word(if depth > DEPTH { 0 } else { self.constant(&item, depth + 1)? });
         }
@@ -469,12 +486,11 @@ const FINGERPRINTED: [bool; FIELDS.len()] = {
     fingerprinted
 };
 
-fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
-    let digest = Digest::of(kind);
+fn text(kind: Digest, text: &Bound<'_, PyString>) -> u64 {
     match characters(text) {
-        Some(text) => digest.bytes(text.as_bytes()).0,
+        Some(text) => kind.bytes(text.as_bytes()).0,
         // Lone surrogates.
-        None => digest.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
+        None => kind.bytes(text.repr().map(|text| text.to_string()).unwrap_or_default().as_bytes()).0,
     }
 }
 
@@ -483,21 +499,21 @@ fn text(kind: &str, text: &Bound<'_, PyString>) -> u64 {
 fn class_number(class: &Bound<'_, PyType>) -> u64 {
     let py = class.py();
     // Nobody can change or remove a static type, nor could it travel by value.
-    if let Some((module, name)) = lookup::names_of_static_type(class) {
-        return number_of_names([&module, &name]);
+    if let Some(number) = lookup::number_of_static_type(class) {
+        return number;
     }
     if wanted() == Ids::Random
         && !lookup::by_reference(class).unwrap_or(true)
         && let Ok(id) = tracker(py).tracker_id(class)
     {
-        return text("class", &id);
+        return text(const { Digest::of("class") }, &id);
     }
     qualified_name(class)
 }
 
 /// [`qualified_name`] of what has such a module and name.
-fn number_of_names(names: [&Bound<'_, PyString>; 2]) -> u64 {
-    let digest = names.into_iter().fold(Digest::of("name"), |digest, part| match characters(part) {
+pub(super) fn number_of_names(names: [&Bound<'_, PyString>; 2]) -> u64 {
+    let digest = names.into_iter().fold(const { Digest::of("name") }, |digest, part| match characters(part) {
         Some(part) => digest.bytes(part.as_bytes()),
         None => digest.bytes(b""),
     });
@@ -511,12 +527,14 @@ fn qualified_name(named: &Bound<'_, PyAny>) -> u64 {
     at_hand
         .into_iter()
         .zip([intern!(py, "__module__"), intern!(py, "__qualname__")])
-        .fold(Digest::of("name"), |digest, (found, name)| match found.map_or_else(|| named.getattr(name), Ok) {
-            Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| characters(part)) {
-                Some(part) => digest.bytes(part.as_bytes()),
-                None => digest.bytes(part.to_string().as_bytes()),
-            },
-            Err(_) => digest.bytes(b""),
+        .fold(const { Digest::of("name") }, |digest, (found, name)| {
+            match found.map_or_else(|| named.getattr(name), Ok) {
+                Ok(part) => match part.cast_exact::<PyString>().ok().and_then(|part| characters(part)) {
+                    Some(part) => digest.bytes(part.as_bytes()),
+                    None => digest.bytes(part.to_string().as_bytes()),
+                },
+                Err(_) => digest.bytes(b""),
+            }
         })
         .0
 }

@@ -1,7 +1,7 @@
 //! What was found out about code, remembered for as long as a code object lives: code objects do not change.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
@@ -9,7 +9,6 @@ use python_objects::identity;
 
 use super::code_globals::{global_names, names_of_submodules};
 use crate::pickler::CodeRecipe;
-use crate::runtime::Runtime;
 
 /// How many code objects are remembered. Another one takes the place of the one with which it shares it.
 const PLACES: usize = 256;
@@ -21,12 +20,12 @@ pub(crate) struct KnownCode {
     /// See [`global_names`].
     pub(crate) globals: Vec<Py<PyAny>>,
     /// See [`names_of_submodules`]; few functions need them.
-    submodules: OnceLock<Vec<Py<PyString>>>,
+    submodules: OnceCell<Vec<Py<PyString>>>,
     /// Where `definition.rs` asked for it; methods of classes need it each time.
-    pub(super) fingerprint: OnceLock<Fingerprint>,
-    recipe: OnceLock<Option<CodeRecipe>>,
+    pub(super) fingerprint: OnceCell<Fingerprint>,
+    recipe: OnceCell<Option<CodeRecipe>>,
     /// Whether the code was written before.
-    is_written: AtomicBool,
+    is_written: Cell<bool>,
 }
 
 /// What tells the contents of code from those of other code.
@@ -41,26 +40,33 @@ impl KnownCode {
     ///
     /// # Errors
     /// What reading the fields of the code raises, such as a `MemoryError`.
-    pub(crate) fn of(code: &Bound<'_, PyCode>) -> PyResult<Arc<Self>> {
-        let known_codes = &Runtime::get(code.py()).state.known_codes;
-        if let Some(known) = known_codes.get(code) {
+    pub(crate) fn of(code: &Bound<'_, PyCode>) -> PyResult<Rc<Self>> {
+        if let Some(known) = Self::of_known(code) {
             return Ok(known);
         }
         let globals = global_names(code)?.into_iter().map(Bound::unbind).collect();
-        let known = Arc::new(Self {
+        let known = Rc::new(Self {
             globals,
-            submodules: OnceLock::new(),
-            fingerprint: OnceLock::new(),
-            recipe: OnceLock::new(),
-            is_written: AtomicBool::new(false),
+            submodules: OnceCell::new(),
+            fingerprint: OnceCell::new(),
+            recipe: OnceCell::new(),
+            is_written: Cell::new(false),
         });
-        known_codes.put(code, &known);
+        remember(code, &known);
         Ok(known)
     }
 
     /// What is known of `code`, if anything is.
-    pub(crate) fn of_known(code: &Bound<'_, PyCode>) -> Option<Arc<Self>> {
-        Runtime::get(code.py()).state.known_codes.get(code)
+    #[inline]
+    pub(crate) fn of_known(code: &Bound<'_, PyCode>) -> Option<Rc<Self>> {
+        let address = identity::of(code);
+        let known = KNOWN_CODES.try_with(|known| {
+            let known = known.try_borrow().ok()?;
+            let entry = known.get(place_of(address))?.as_ref().filter(|entry| entry.address == address)?;
+            entry.code.bind(code.py()).upgrade().filter(|known| known.is(code)).map(|_| entry.known.clone())
+        });
+        // At the end of a thread nothing is.
+        known.ok().flatten()
     }
 
     /// What is written for code that is written again, if that can be said once and for all. `make` says it: not the first
@@ -72,11 +78,11 @@ impl KnownCode {
         if let Some(recipe) = self.recipe.get() {
             return Ok(recipe.as_ref());
         }
-        if !self.is_written.swap(true, Ordering::Relaxed) {
+        if !self.is_written.replace(true) {
             return Ok(None);
         }
         let recipe = make()?;
-        // Another thread may have been quicker, with the same.
+        // What makes it may have come here before, with the same.
         Ok(self.recipe.get_or_init(|| recipe).as_ref())
     }
 
@@ -95,53 +101,44 @@ impl KnownCode {
         }
         let names = names_of_submodules(code)?.iter().map(|name| Ok(name.cast_into()?.unbind()));
         let names = names.collect::<PyResult<_>>()?;
-        // Another thread may have been quicker, with the same names.
         Ok(self.submodules.get_or_init(|| names))
     }
 }
 
-/// The code objects that are known, by their addresses.
-///
-/// Nobody waits for the lock: while another thread has it, code counts as unknown.
-pub(crate) struct KnownCodes(Mutex<Vec<Option<Entry>>>);
+thread_local! {
+    /// The code objects that are known, by their addresses. A table that is being looked at, by what runs when an object
+    /// goes, is not changed.
+    ///
+    /// Each thread has its own: a lock, and counts that threads share, took two per cent of the time of a class.
+    static KNOWN_CODES: RefCell<Vec<Option<Entry>>> = const { RefCell::new(Vec::new()) };
+}
 
 struct Entry {
     address: usize,
     /// Nothing is kept alive; an address may be another object's afterwards.
     code: Py<PyWeakref>,
-    known: Arc<KnownCode>,
+    known: Rc<KnownCode>,
 }
 
-impl KnownCodes {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new((0..PLACES).map(|_| None).collect()))
+fn remember(code: &Bound<'_, PyCode>, known: &Rc<KnownCode>) {
+    if known.globals.len() > MOST_NAMES {
+        return;
     }
-
-    fn get(&self, code: &Bound<'_, PyCode>) -> Option<Arc<KnownCode>> {
-        let address = identity::of(code);
-        let entries = self.0.try_lock().ok()?;
-        let entry = entries[place_of(address)].as_ref().filter(|entry| entry.address == address)?;
-        entry.code.bind(code.py()).upgrade().filter(|known| known.is(code)).map(|_| entry.known.clone())
-    }
-
-    fn put(&self, code: &Bound<'_, PyCode>, known: &Arc<KnownCode>) {
-        if known.globals.len() > MOST_NAMES {
-            return;
+    // No weak references, no entry.
+    let Ok(reference) = PyWeakrefReference::new(code) else { return };
+    let address = identity::of(code);
+    let entry =
+        Entry { address, code: reference.into_any().cast_into().expect("it is one").unbind(), known: known.clone() };
+    let replaced = KNOWN_CODES.try_with(|known| match known.try_borrow_mut() {
+        Ok(mut known) => {
+            if known.is_empty() {
+                known.resize_with(PLACES, || None);
+            }
+            known[place_of(address)].replace(entry)
         }
-        // No weak references, no entry.
-        let Ok(reference) = PyWeakrefReference::new(code) else { return };
-        let address = identity::of(code);
-        let entry = Entry {
-            address,
-            code: reference.into_any().cast_into().expect("it is one").unbind(),
-            known: known.clone(),
-        };
-        let replaced = match self.0.try_lock() {
-            Ok(mut entries) => entries[place_of(address)].replace(entry),
-            Err(_) => Some(entry),
-        };
-        drop(replaced);
-    }
+        Err(_) => Some(entry),
+    });
+    drop(replaced);
 }
 
 /// Code objects are some hundred bytes long.

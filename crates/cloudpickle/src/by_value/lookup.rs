@@ -1,17 +1,15 @@
 //! Can an object be found by importing the module it says it comes from? Then its name is enough.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 
 use pyo3::exceptions::{PyAttributeError, PyException, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyFunction, PyModule, PyString, PyType};
 use python_objects::text::characters;
 use python_objects::{class, identity};
 
-use super::registry;
-use crate::address::ByAddress;
+use super::{definition, registry};
 use crate::runtime::Runtime;
 
 /// The part of a qualified name that stands for a function's local variables, where nothing can be found.
@@ -115,40 +113,96 @@ fn home_of_builtin<'py>(module_name: &Bound<'py, PyAny>) -> PyResult<Option<Boun
     }
 }
 
-/// Whether `obj` is found under a plain name in a module.
+/// Whether `obj` is found under a plain name in a module; None where its namespace does not tell.
 pub(crate) fn is_found_in<'py>(
     module: &Bound<'py, PyAny>,
     obj: &Bound<'py, PyAny>,
     name: &Bound<'py, PyAny>,
-) -> PyResult<bool> {
-    let Ok(name) = name.cast_exact::<PyString>() else { return Ok(false) };
-    Ok(in_namespace(module, name)?.flatten().is_some_and(|found| found.is(obj)))
+) -> PyResult<Option<bool>> {
+    let Ok(name) = name.cast_exact::<PyString>() else { return Ok(None) };
+    Ok(in_namespace(module, name)?.map(|found| found.is_some_and(|found| found.is(obj))))
 }
 
-/// The names of modules and types of the static types that were asked for: they never change, and each time that one is
-/// asked for its name, it makes the string anew.
-#[derive(Default)]
-pub(crate) struct StaticTypes(Mutex<ByAddress<(Py<PyString>, Py<PyString>)>>);
+/// The static types that were asked for: they never change and are not freed, and each time that one is asked for its
+/// name, it makes the string anew. There is no lock: an entry is made once, at the first free place from its own on.
+pub(crate) struct StaticTypes(Box<[OnceLock<StaticType>]>);
 
-/// The name of the module of a static type, and its own, if it is one whose metaclass is `type`. Static types are not
-/// freed.
+struct StaticType {
+    address: usize,
+    /// The name of its module, and its own.
+    names: [Py<PyString>; 2],
+    /// See [`definition::number_of_names`].
+    number: u64,
+}
+
+/// How many places there are for static types; of the builtin ones, there are about a hundred.
+const PLACES: usize = 256;
+/// At how many places one is looked for.
+const MOST_PROBES: usize = 8;
+
+impl StaticTypes {
+    pub(crate) fn new() -> Self {
+        Self((0..PLACES).map(|_| OnceLock::new()).collect())
+    }
+
+    /// What `with` makes of a static type whose metaclass is `type`.
+    #[inline]
+    fn look_up<T>(ty: &Bound<'_, PyType>, with: impl FnOnce(&StaticType) -> T) -> Option<T> {
+        let runtime = Runtime::get(ty.py());
+        if !class::is_static(ty) || ty.get_type_ptr() != runtime.type_type.as_ptr().cast() {
+            return None;
+        }
+        let address = identity::of(ty);
+        // They are some hundred bytes long.
+        let first = (address >> 4) ^ (address >> 9);
+        for probe in 0..MOST_PROBES {
+            match runtime.state.static_types.0[(first + probe) % PLACES].get() {
+                Some(known) if known.address == address => return Some(with(known)),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Self::find_out(ty, first).map(|found| with(&found))
+    }
+
+    #[cold]
+    fn find_out(ty: &Bound<'_, PyType>, first: usize) -> Option<StaticType> {
+        let py = ty.py();
+        let text = |name| ty.getattr(name).ok()?.cast_into_exact::<PyString>().ok();
+        let names = [text(intern!(py, "__module__"))?, text(intern!(py, "__qualname__"))?];
+        let number = definition::number_of_names(names.each_ref());
+        let names = names.map(Bound::unbind);
+        let entry =
+            || StaticType { address: identity::of(ty), names: names.each_ref().map(|name| name.clone_ref(py)), number };
+        let mut new = Some(entry());
+        for probe in 0..MOST_PROBES {
+            let place = &Runtime::get(py).state.static_types.0[(first + probe) % PLACES];
+            if let Some(entry) = new.take()
+                && let Err(refused) = place.set(entry)
+            {
+                new = Some(refused);
+            }
+        }
+        Some(entry())
+    }
+}
+
+/// The name of the module of a static type, and its own, if it is one whose metaclass is `type`.
+#[inline]
 pub(crate) fn names_of_static_type<'py>(
     ty: &Bound<'py, PyType>,
 ) -> Option<(Bound<'py, PyString>, Bound<'py, PyString>)> {
     let py = ty.py();
-    let runtime = Runtime::get(py);
-    if !class::is_static(ty) || !ty.get_type().is(&runtime.type_type) {
-        return None;
-    }
-    let known = || runtime.state.static_types.0.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-    if let Some((module, name)) = known().get(&identity::of(ty)) {
-        return Some((module.bind(py).clone(), name.bind(py).clone()));
-    }
-    let text = |name| ty.getattr(name).ok()?.cast_into_exact::<PyString>().ok();
-    let (module, name) = (text(intern!(py, "__module__"))?, text(intern!(py, "__qualname__"))?);
-    let replaced = known().insert(identity::of(ty), (module.clone().unbind(), name.clone().unbind()));
-    drop(replaced);
-    Some((module, name))
+    StaticTypes::look_up(ty, |known| {
+        let [module, name] = known.names.each_ref().map(|name| name.bind(py).clone());
+        (module, name)
+    })
+}
+
+/// The number that fingerprints have for such a type.
+#[inline]
+pub(super) fn number_of_static_type(ty: &Bound<'_, PyType>) -> Option<u64> {
+    StaticTypes::look_up(ty, |known| known.number)
 }
 
 /// The name of the module of a class that `type` made at run time, and its qualified name, if it says that it is of another
@@ -254,7 +308,7 @@ pub(crate) fn is_main(module: &Bound<'_, PyAny>) -> PyResult<bool> {
 }
 
 pub(crate) fn is_name_of_main(name: &Bound<'_, PyAny>) -> bool {
-    name.cast::<PyString>().is_ok_and(|name| name == "__main__" || name == "__mp_main__")
+    name.cast::<PyString>().is_ok_and(|name| matches!(characters(name), Some("__main__" | "__mp_main__")))
 }
 
 /// The module whose namespace `globals` is, if workers import it.

@@ -32,20 +32,20 @@ const DEPTH: usize = 8;
 /// The arguments of `types.CodeType`, as opcodes and what stands between them.
 pub(crate) struct CodeRecipe {
     /// Those of all steps, one behind the other.
-    opcodes: Vec<u8>,
+    pub(super) opcodes: Vec<u8>,
     steps: Vec<Step>,
 }
 
 /// An object that the pickle may have already, and what is written before it whatever the pickle has.
-struct Step {
+pub(super) struct Step {
     /// Where the opcodes before it end, which begin where those of the last step end.
-    before: usize,
+    pub(super) before: usize,
     /// Where the opcodes of the object itself end; it is written if the pickle does not have it.
-    end: usize,
-    kind: StepKind,
+    pub(super) end: usize,
+    pub(super) kind: StepKind,
 }
 
-enum StepKind {
+pub(super) enum StepKind {
     /// A string, or bytes.
     Object(Py<PyAny>),
     /// A string that is written as its copy.
@@ -56,20 +56,6 @@ enum StepKind {
     Made(Py<PyTuple>),
     /// What is saved like any object.
     Part(Py<PyAny>),
-}
-
-/// What is to be done next.
-pub(super) enum Next<'a, 'py> {
-    /// Refer to the object, or write these opcodes and remember it.
-    Object(&'a Bound<'py, PyAny>, &'a [u8]),
-    /// The same for the copy of this string.
-    Name(&'a Bound<'py, PyAny>, &'a [u8]),
-    /// Refer to the tuple, and go on at this step, if the pickle has it.
-    Tuple(&'a Bound<'py, PyTuple>, usize),
-    /// Remember the tuple.
-    Made(&'a Bound<'py, PyTuple>),
-    /// Save it.
-    Part(&'a Bound<'py, PyAny>),
 }
 
 impl CodeRecipe {
@@ -102,20 +88,10 @@ impl CodeRecipe {
         Ok(Some(Self { opcodes: encoder.take(), steps }))
     }
 
-    /// The step of this number: what is written before it, and what it is. What is behind the last one is written then.
+    /// The steps from this number on, and where the opcodes of the one before end.
     #[inline]
-    pub(super) fn step<'a, 'py>(&'a self, py: Python<'py>, number: usize) -> (&'a [u8], Option<Next<'a, 'py>>) {
-        let begin = number.checked_sub(1).map_or(0, |last| self.steps[last].end);
-        let Some(step) = self.steps.get(number) else { return (&self.opcodes[begin..], None) };
-        let own = &self.opcodes[step.before..step.end];
-        let next = match &step.kind {
-            StepKind::Object(object) => Next::Object(object.bind(py), own),
-            StepKind::Name(name) => Next::Name(name.bind(py), own),
-            StepKind::Tuple(tuple, behind) => Next::Tuple(tuple.bind(py), *behind),
-            StepKind::Made(tuple) => Next::Made(tuple.bind(py)),
-            StepKind::Part(part) => Next::Part(part.bind(py)),
-        };
-        (&self.opcodes[begin..step.before], Some(next))
+    pub(super) fn steps_from(&self, number: usize) -> (&[Step], usize) {
+        (&self.steps[number..], number.checked_sub(1).map_or(0, |last| self.steps[last].end))
     }
 }
 

@@ -25,7 +25,7 @@ use super::memo::Memo;
 use super::optimism::{Optimism, Shared};
 use super::output::{Output, Written};
 use super::save_at_once::{AtOnce, LAST_KEYS};
-use super::save_function::{LastClosure, LastModule, MadeOfCode};
+use super::save_function::{LastClosure, LastModules, MadeOfCode};
 use super::save_reduce::Postponed;
 use super::strategy::{Natively, Strategies};
 use super::trail;
@@ -83,7 +83,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) calls: CallsOfPython,
     pub(super) made_of_code: MadeOfCode,
     pub(super) last_closure: Option<LastClosure<'py>>,
-    pub(super) last_module: Option<LastModule<'py>>,
+    pub(super) last_modules: LastModules<'py>,
     pub(super) endless: EndlessGuard,
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
@@ -161,7 +161,7 @@ impl<'py, 's> Engine<'py, 's> {
             calls: CallsOfPython(0),
             made_of_code,
             last_closure: None,
-            last_module: None,
+            last_modules: [None, None],
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
             in_progress: Addresses::default(),
@@ -629,6 +629,10 @@ impl<'py, 's> Engine<'py, 's> {
             return Ok(());
         }
         let index = self.memo.put(obj);
+        if self.settings.protocol.has_memoize() {
+            self.encoder.memoize_uncounted();
+            return Ok(());
+        }
         self.encoder.memoize(index).map_err(|error| self.refused(error))
     }
 

@@ -163,19 +163,14 @@ impl Memo {
     /// The index of `obj`, which is added if the memo does not have it, and whether it was.
     #[inline]
     pub(crate) fn get_or_put(&mut self, obj: &Bound<'_, PyAny>) -> (usize, bool) {
-        if self.objects.len() >= self.room {
-            self.grow();
+        match self.look_up(obj) {
+            Ok(index) => (index, false),
+            Err(place) => {
+                let index = self.objects.len();
+                self.put_at(place, obj);
+                (index, true)
+            }
         }
-        let address = identity::of(obj);
-        let index = self.objects.len();
-        let at = self.find(address);
-        let entry = self.table[at];
-        if entry.address != 0 {
-            return (entry.index(), false);
-        }
-        self.table[at] = Entry::new(address, index);
-        self.objects.push(obj.clone().unbind());
-        (index, true)
     }
 
     fn insert(&mut self, obj: &Bound<'_, PyAny>, index: usize) {

@@ -67,7 +67,7 @@ pub(super) fn from_buffer<'py>(ty: &Bound<'py, PyType>) -> PyResult<Option<Bound
     let from_buffer = known.from_buffer.bind(py);
     let Some(module) = lookup::imported(known.module.bind(py))? else { return Ok(None) };
     let holds = known.version == instance::version_of(ty)
-        && lookup::is_found_in(&module, from_buffer, intern!(py, "_frombuffer"))?;
+        && lookup::is_found_in(&module, from_buffer, intern!(py, "_frombuffer"))? == Some(true);
     Ok(holds.then(|| from_buffer.clone()))
 }
 

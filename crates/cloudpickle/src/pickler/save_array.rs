@@ -98,7 +98,7 @@ impl<'py> Engine<'py, '_> {
         }
         let reducer = self.reducer_for(&class.get_type())?;
         let [module, name] = known.names.each_ref().map(|name| name.bind(self.py));
-        if !known.goes_by_name(reducer.as_ref()) || !self.is_found(class, module, name)? {
+        if !known.goes_by_name(reducer.as_ref()) || self.is_found(class, module, name)? != Some(true) {
             return Ok(false);
         }
         self.save_global_under(class, module, name)?;

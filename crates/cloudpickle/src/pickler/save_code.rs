@@ -1,6 +1,6 @@
 //! Code objects, written as their reductions would be: `types.CodeType(...)` with every field.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use pickle_format::Opcode;
 use pyo3::intern;
@@ -9,7 +9,7 @@ use pyo3::types::{PyCode, PyString, PyTuple};
 use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 
-use super::code_recipe::{CodeRecipe, Next};
+use super::code_recipe::{CodeRecipe, StepKind};
 use super::endless::Level;
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable, save_part};
@@ -26,7 +26,7 @@ pub(super) struct CodeFrame<'py> {
     /// The field that is written next, or the step of the recipe.
     next: usize,
     /// What is known of the code, with a recipe that is to be followed.
-    known: Option<Arc<KnownCode>>,
+    known: Option<Rc<KnownCode>>,
     level: Level,
 }
 
@@ -95,7 +95,7 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn save_known_code(
         &mut self,
         code: &Bound<'py, PyCode>,
-        known: Option<Arc<KnownCode>>,
+        known: Option<Rc<KnownCode>>,
     ) -> PyResult<Saved> {
         self.careful();
         if !self.version_is_told {
@@ -125,31 +125,51 @@ impl<'py> Engine<'py, '_> {
 
     /// Writes a recipe from the step of this number on, up to a part that is to be saved.
     fn follow<'a>(&mut self, recipe: &'a CodeRecipe, number: &mut usize) -> PyResult<Option<&'a Bound<'py, PyAny>>> {
+        let py = self.py;
         loop {
-            let (before, step) = recipe.step(self.py, *number);
-            self.encoder.encoded(before);
-            let Some(step) = step else { return Ok(None) };
-            *number += 1;
-            match step {
-                Next::Object(object, opcodes) => self.save_encoded(object, opcodes)?,
-                Next::Name(name, opcodes) => self.save_encoded(&copy_of(name), opcodes)?,
-                Next::Tuple(tuple, behind) => {
-                    if let Some(index) = self.memo_get(tuple) {
-                        self.memo_fetch(index)?;
-                        *number = behind;
+            let (steps, mut end) = recipe.steps_from(*number);
+            let mut skipped = false;
+            for step in steps {
+                *number += 1;
+                let opcodes = &recipe.opcodes[end..step.end];
+                let before = step.before - end;
+                end = step.end;
+                match &step.kind {
+                    StepKind::Object(object) => self.save_encoded(object.bind(py), opcodes, before)?,
+                    StepKind::Name(name) => self.save_encoded(&copy_of(name.bind(py)), opcodes, before)?,
+                    StepKind::Tuple(tuple, behind) => {
+                        self.encoder.encoded(opcodes);
+                        // If the pickle has it, what makes it is passed over.
+                        if let Some(index) = self.memo_get(tuple.bind(py)) {
+                            self.memo_fetch(index)?;
+                            *number = *behind;
+                            skipped = true;
+                            break;
+                        }
+                    }
+                    StepKind::Made(tuple) => {
+                        self.encoder.encoded(opcodes);
+                        self.memo_put(tuple.bind(py))?;
+                    }
+                    StepKind::Part(part) => {
+                        self.encoder.encoded(opcodes);
+                        return Ok(Some(part.bind(py)));
                     }
                 }
-                Next::Made(tuple) => self.memo_put(tuple)?,
-                Next::Part(part) => return Ok(Some(part)),
+            }
+            if !skipped {
+                self.encoder.encoded(&recipe.opcodes[end..]);
+                return Ok(None);
             }
         }
     }
 
-    /// An object that these opcodes make.
+    /// These opcodes, of which all but the first `before` bytes make an object that the pickle may have already.
     #[inline]
-    fn save_encoded(&mut self, object: &Bound<'py, PyAny>, opcodes: &[u8]) -> PyResult<()> {
+    fn save_encoded(&mut self, object: &Bound<'py, PyAny>, opcodes: &[u8], before: usize) -> PyResult<()> {
         let (index, is_new) = self.memo_get_or_put(object);
         if !is_new {
+            self.encoder.encoded(&opcodes[..before]);
             return self.memo_fetch(index);
         }
         self.encoder.encoded(opcodes);

@@ -70,6 +70,9 @@ pub(super) struct LastClosure<'py> {
     since: CallsOfPython,
 }
 
+/// The modules that were looked for last: classes and what they hold are found in two by turns.
+pub(super) type LastModules<'py> = [Option<LastModule<'py>>; 2];
+
 /// A module that was imported.
 pub(super) struct LastModule<'py> {
     name: Bound<'py, PyAny>,
@@ -573,17 +576,23 @@ impl<'py> Engine<'py, '_> {
         let class = obj.cast::<PyType>()?;
         let names = lookup::names_of_static_type(class)
             .or_else(|| registry::nothing_is_registered(py).then(|| lookup::plain_names(class))?);
-        if let Some((module_name, name)) = names
-            && self.is_found(obj, module_name.as_any(), name.as_any())?
-        {
-            self.save_global_under(obj, &module_name, &name)?;
-            return Ok(Some(Saved::Done));
-        }
-        let by_reference = match lookup::importable(obj, None)? {
-            Some((module, name)) if !registry::is_registered(&module)? => Some(name),
-            // What C code defines travels as a global also where its module is registered.
-            Some(_) => return Ok(None),
+        let is_found = match &names {
+            Some((module_name, name)) => self.is_found(obj, module_name.as_any(), name.as_any())?,
             None => None,
+        };
+        let by_reference = match (is_found, names) {
+            (Some(true), Some((module_name, name))) => {
+                self.save_global_under(obj, &module_name, &name)?;
+                return Ok(Some(Saved::Done));
+            }
+            // Something else is there, or nothing.
+            (Some(false), _) => None,
+            _ => match lookup::importable(obj, None)? {
+                Some((module, name)) if !registry::is_registered(&module)? => Some(name),
+                // What C code defines travels as a global also where its module is registered.
+                Some(_) => return Ok(None),
+                None => None,
+            },
         };
         let Some(name) = by_reference else {
             let class = obj.cast::<PyType>()?;
@@ -618,23 +627,23 @@ impl<'py> Engine<'py, '_> {
         self.save_found_global(obj, &name)
     }
 
-    /// Whether `obj` is found under a plain name in an imported module. The module that was looked for last is remembered: as
-    /// long as no Python code runs, its name leads to the same.
+    /// Whether `obj` is found under a plain name in an imported module; None where that is not plain. The modules that were
+    /// looked for last are remembered: as long as no Python code runs, their names lead to the same.
     pub(super) fn is_found(
         &mut self,
         obj: &Bound<'py, PyAny>,
         module_name: &Bound<'py, PyAny>,
         name: &Bound<'py, PyAny>,
-    ) -> PyResult<bool> {
-        if let Some(last) = &self.last_module
-            && last.name.is(module_name)
-            && last.since == self.calls
-        {
-            return lookup::is_found_in(&last.module, obj, name);
+    ) -> PyResult<Option<bool>> {
+        for last in self.last_modules.iter().flatten() {
+            if last.name.is(module_name) && last.since == self.calls {
+                return lookup::is_found_in(&last.module, obj, name);
+            }
         }
-        let Some(module) = lookup::imported(module_name)? else { return Ok(false) };
+        let Some(module) = lookup::imported(module_name)? else { return Ok(None) };
         let is_found = lookup::is_found_in(&module, obj, name);
-        self.last_module = Some(LastModule { name: module_name.clone(), module, since: self.calls });
+        self.last_modules.swap(0, 1);
+        self.last_modules[0] = Some(LastModule { name: module_name.clone(), module, since: self.calls });
         is_found
     }
 
@@ -654,7 +663,7 @@ impl<'py> Engine<'py, '_> {
     /// An object as a global under `name`, if it is found there in its module.
     fn save_found_global(&mut self, obj: &Bound<'py, PyAny>, name: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         let module_name = obj.getattr(intern!(self.py, "__module__"))?;
-        if !module_name.is_exact_instance_of::<PyString>() || !self.is_found(obj, &module_name, name)? {
+        if !module_name.is_exact_instance_of::<PyString>() || self.is_found(obj, &module_name, name)? != Some(true) {
             return Ok(None);
         }
         self.save_global_under(obj, module_name.cast()?, name.cast()?)?;
@@ -701,7 +710,8 @@ impl<'py> Engine<'py, '_> {
             return self.memo_fetch(index);
         }
         self.encoder.short_unicode(text);
-        self.encoder.memoize(index).map_err(|error| self.refused(error))
+        self.encoder.memoize_uncounted();
+        Ok(())
     }
 
     /// A string, which is written in place.

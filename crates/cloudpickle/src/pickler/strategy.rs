@@ -22,7 +22,7 @@ use super::known_types;
 use super::numpy_reductions;
 use super::optimism::Shared;
 use super::save_container::BATCH_SIZE;
-use crate::address::ByAddress;
+use crate::address::{ByAddress, FewByAddress};
 use crate::runtime::Runtime;
 
 /// How instances of a type are written.
@@ -98,7 +98,7 @@ pub(super) struct Strategies<'py> {
     /// Whether anything is written natively.
     pub(super) in_use: bool,
     /// By the address of the type.
-    by_type: ByAddress<Decision<'py>>,
+    by_type: FewByAddress<Decision<'py>>,
     /// The one that was asked for last: many objects of one type follow each other.
     last: Option<(usize, CallsOfPython, Strategy<'py>)>,
     /// The arrays of the numpy that is loaded, if one was met.
@@ -108,7 +108,7 @@ pub(super) struct Strategies<'py> {
 impl Strategies<'_> {
     pub(super) fn new(in_use: bool) -> Self {
         let in_use = in_use && TYPES_ARE_OPEN;
-        Self { in_use, by_type: ByAddress::default(), last: None, arrays: None }
+        Self { in_use, by_type: FewByAddress::default(), last: None, arrays: None }
     }
 }
 
@@ -170,14 +170,14 @@ impl<'py> Engine<'py, '_> {
     fn strategy_of_another_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Strategy<'py>> {
         let address = obj.get_type_ptr() as usize;
         let ty = obj.get_type();
-        if let Some(decision) = self.strategies.by_type.get(&address) {
+        if let Some(decision) = self.strategies.by_type.get(address) {
             // Asking an object for its reduction is always right.
             let holds = decision.calls == self.calls
                 || matches!(decision.strategy, Strategy::Reduction)
                 || decision.version.is_some()
                     && decision.version == instance::version_of(&decision.ty)
                     && self.reducer_for(&ty)?.is_none();
-            if holds && let Some(decision) = self.strategies.by_type.get_mut(&address) {
+            if holds && let Some(decision) = self.strategies.by_type.get_mut(address) {
                 decision.calls = self.calls;
                 return Ok(decision.strategy.clone());
             }
@@ -186,7 +186,10 @@ impl<'py> Engine<'py, '_> {
         // Asking the type for its attributes has given it a version.
         let decision =
             Decision { version: instance::version_of(&ty), ty, calls: self.calls, strategy: strategy.clone() };
-        self.strategies.by_type.insert(address, decision);
+        match self.strategies.by_type.get_mut(address) {
+            Some(known) => *known = decision,
+            None => self.strategies.by_type.insert(address, decision),
+        }
         Ok(strategy)
     }
 

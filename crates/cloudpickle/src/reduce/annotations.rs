@@ -58,6 +58,9 @@ pub(super) fn without_text<'py>(
     let py = class.py();
     let mut evaluated = None;
     for (name, value) in &written {
+        if has_no_text(&value) {
+            continue;
+        }
         let names = PyDict::new(py);
         collect_names(&value, &names, MOST_LEVELS)?;
         if names.is_empty() {
@@ -121,12 +124,14 @@ fn meaning<'py>(
 pub(super) fn names_in_text<'py>(annotations: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
     // Where they cannot be evaluated there is a function in their place, and no text to look at.
     let Ok(annotations) = annotations.cast::<PyDict>() else { return Ok(None) };
-    if annotations.is_empty() {
+    // A copy: another thread may change them. Most are classes.
+    let mut others = python_objects::dict::items(annotations)?;
+    others.retain(|(_, value)| !has_no_text(value));
+    if others.is_empty() {
         return Ok(None);
     }
     let names = PyDict::new(annotations.py());
-    // A copy: another thread may change them.
-    for value in annotations.values() {
+    for (_, value) in others {
         collect_names(&value, &names, MOST_LEVELS)?;
     }
     Ok((!names.is_empty()).then_some(names))
@@ -142,14 +147,18 @@ fn is_forward_ref(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// How deep types inside types are looked into.
 const MOST_LEVELS: u32 = 16;
 
+/// Whether there is no text in it: what is a class itself has none, nor has None.
+fn has_no_text(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none() || value.is_instance_of::<PyType>()
+}
+
 /// Adds the names in `value`, if it is text, and in text inside it, as in `list['Node']` or `Optional['Node']`.
 fn collect_names<'py>(value: &Bound<'py, PyAny>, names: &Bound<'py, PyDict>, levels: u32) -> PyResult<()> {
     let py = value.py();
     if let Ok(text) = value.cast::<PyString>() {
         return add_names(&text.to_string_lossy(), names);
     }
-    // What is a class itself has no text in it, nor has None.
-    if levels == 0 || value.is_none() || value.is_instance_of::<PyType>() {
+    if levels == 0 || has_no_text(value) {
         return Ok(());
     }
     if is_forward_ref(value)? {

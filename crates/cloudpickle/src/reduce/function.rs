@@ -1,6 +1,6 @@
 //! Functions: lambdas, closures, generators, coroutines, whatever `def` makes.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use pyo3::exceptions::{PyException, PyKeyError};
 use pyo3::intern;
@@ -13,6 +13,7 @@ use python_objects::code::Field;
 use python_objects::compat::code::{CONSTANTS, FLAGS, HAS_DOCSTRING, NAME, NAMES_FUNCTIONS, QUALNAME};
 use python_objects::dict;
 use python_objects::function::{Annotations, FunctionParts};
+use python_objects::text;
 
 use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
@@ -58,7 +59,7 @@ pub(crate) enum Travelling<'py> {
 pub(crate) struct Parts<'py> {
     pub(crate) code: Bound<'py, PyCode>,
     /// What is known of it.
-    pub(crate) known_code: Arc<KnownCode>,
+    pub(crate) known_code: Rc<KnownCode>,
     /// What stands for the namespace that the function shares with others.
     pub(crate) base_globals: Bound<'py, PyAny>,
     /// The defaults of its arguments, if those are atoms, which do not refer to the function.
@@ -167,9 +168,13 @@ impl<'py> Travelling<'py> {
 
 /// Whether two strings are equal, and no more than strings.
 fn is_same_text(one: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> PyResult<bool> {
-    match (one.cast_exact::<PyString>(), other.cast_exact::<PyString>()) {
-        (Ok(one), Ok(other)) => Ok(one.is(other) || one.as_any().eq(other)?),
-        _ => Ok(false),
+    let (Ok(one), Ok(other)) = (one.cast_exact::<PyString>(), other.cast_exact::<PyString>()) else { return Ok(false) };
+    if one.is(other) {
+        return Ok(true);
+    }
+    match (text::ascii(one), text::ascii(other)) {
+        (Some(one), Some(other)) => Ok(one == other),
+        _ => one.as_any().eq(other),
     }
 }
 
@@ -381,11 +386,11 @@ fn used_globals<'py>(
     probe: &mut Probe,
 ) -> PyResult<Option<Bound<'py, PyDict>>> {
     let py = globals.py();
-    let text = match annotations {
+    let in_text = match annotations {
         Some(annotations) if !probe.is_attempt() => annotations::names_in_text(annotations)?,
         _ => None,
     };
-    if names.is_empty() && text.is_none() {
+    if names.is_empty() && in_text.is_none() {
         return Ok(None);
     }
     let mut used: Option<Bound<'py, PyDict>> = None;
@@ -404,7 +409,7 @@ fn used_globals<'py>(
             used.get_or_insert_with(|| PyDict::new(py)).set_item(name, value)?;
         }
     }
-    for name in text.iter().flat_map(PyDictMethods::keys) {
+    for name in in_text.iter().flat_map(PyDictMethods::keys) {
         if used.as_ref().map_or(Ok(false), |used| used.contains(&name))? {
             continue;
         }

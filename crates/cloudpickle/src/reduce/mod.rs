@@ -135,7 +135,12 @@ pub(crate) fn untouched_descriptor<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Opt
         PROPERTY => descriptor::parts(obj).map(|parts| Some(Descriptor::Property(parts))),
         // Of another mapping, the methods are somebody's.
         MAPPING_PROXY if !is_view_of_dict(obj, runtime)? => Ok(None),
-        MAPPING_PROXY => Ok(Some(Descriptor::Of(view::copy_of_mapping(obj.cast()?)?.into_any()))),
+        MAPPING_PROXY => {
+            let is_empty =
+                runtime.state.empty_metadata.as_ref().is_some_and(|empty| obj.is(empty)) && obj.is_empty()?;
+            let copy = if is_empty { PyDict::new(py) } else { view::copy_of_mapping(obj.cast()?)? };
+            Ok(Some(Descriptor::Of(copy.into_any())))
+        }
         _ => method::function_of(obj).map(|function| Some(Descriptor::Of(function))),
     }
 }

@@ -17,7 +17,7 @@ use crate::address::ByAddress;
 struct Copies {
     /// By the hashes of their texts as Python knows them, which are as good as addresses.
     by_hash: ByAddress<Py<PyString>>,
-    /// Names and their copies, each name at the place that its address has: most are asked for again, by a function for
+    /// Names and their copies, each name at a place that its address has: most are asked for again, by a function for
     /// its two names and by the next dump of the same function.
     by_name: ByName,
     /// How many bytes the texts have.
@@ -33,15 +33,26 @@ impl Default for ByName {
 }
 
 impl ByName {
-    fn place_of(name: &Bound<'_, PyAny>) -> usize {
+    /// The two places that a name may have.
+    fn places_of(name: &Bound<'_, PyAny>) -> [usize; 2] {
         let address = name.as_ptr() as usize;
-        ((address >> 4) ^ (address >> 11)) % PLACES
+        let first = ((address >> 4) ^ (address >> 11)) % PLACES;
+        [first, first ^ 1]
     }
 
     #[inline]
     fn get<'py>(&self, name: &Bound<'py, PyAny>) -> Option<Bound<'py, PyString>> {
-        let (known, copy) = self.0[Self::place_of(name)].as_ref()?;
-        known.is(name).then(|| copy.bind(name.py()).clone())
+        let found = Self::places_of(name)
+            .into_iter()
+            .find_map(|place| self.0[place].as_ref().filter(|(known, _)| known.is(name)));
+        found.map(|(_, copy)| copy.bind(name.py()).clone())
+    }
+
+    /// Remembers a copy. What it takes the place of is handed out.
+    fn put(&mut self, name: &Bound<'_, PyAny>, copy: &Bound<'_, PyString>) -> Option<(Py<PyAny>, Py<PyString>)> {
+        let [first, second] = Self::places_of(name);
+        let place = if self.0[first].is_some() && self.0[second].is_none() { second } else { first };
+        self.0[place].replace((name.clone().unbind(), copy.clone().unbind()))
     }
 }
 
@@ -126,8 +137,7 @@ fn copy_of_other<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
         let copy = copy.bind(py).clone();
         // Another text may have the same hash.
         copy.to_str().is_ok_and(|copy| copy == characters).then(|| {
-            let place = &mut copies.by_name.0[ByName::place_of(name)];
-            let replaced = place.replace((name.clone().unbind(), copy.clone().unbind()));
+            let replaced = copies.by_name.put(name, &copy);
             (copy, replaced)
         })
     });
