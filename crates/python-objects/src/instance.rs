@@ -57,6 +57,14 @@ pub fn name_of<'a>(ty: &'a Bound<'_, PyType>) -> &'a str {
     name.to_str().unwrap_or("")
 }
 
+/// Whether [`name_of`] ends like this.
+#[must_use]
+pub fn name_ends_with(ty: &Bound<'_, PyType>, end: &str) -> bool {
+    // SAFETY: as in `name_of`.
+    let name = unsafe { std::ffi::CStr::from_ptr((*ty.as_type_ptr()).tp_name) };
+    name.to_bytes().ends_with(end.as_bytes())
+}
+
 /// A number that changes when `ty` or a base of it is changed, or `None` if changes cannot be seen that way.
 #[must_use]
 pub fn version_of(ty: &Bound<'_, PyType>) -> Option<u32> {

@@ -52,15 +52,15 @@ pub(crate) fn name_number(name: &Bound<'_, PyAny>) -> u64 {
 
 /// The fingerprints of some attributes, in their order. `identities` are the addresses of the objects that were
 /// told apart by identity so far.
-pub(crate) fn fingerprints<'py>(
-    values: impl Iterator<Item = Bound<'py, PyAny>>,
+pub(crate) fn fingerprints<'a, 'py: 'a>(
+    values: impl ExactSizeIterator<Item = &'a Bound<'py, PyAny>>,
     identities: &mut Vec<usize>,
 ) -> PyResult<Vec<u64>> {
     let mut walk = Walk::new(identities);
-    let mut fingerprints = Vec::with_capacity(values.size_hint().0);
+    let mut fingerprints = Vec::with_capacity(values.len());
     for value in values {
         walk.begin_anew();
-        fingerprints.push(walk.fingerprint(&value, 0)?);
+        fingerprints.push(walk.fingerprint(value, 0)?);
     }
     Ok(fingerprints)
 }
@@ -267,11 +267,19 @@ impl<'py, 'a> Walk<'py, 'a> {
         let py = value.py();
         let runtime = Runtime::get(py);
         let get = |name: &Bound<'py, PyString>| value.getattr(name).ok();
-        if let Ok(function) = value.cast_exact::<PyFunction>() {
-            return self.function(function, depth);
+        let ty = value.get_type_ptr();
+        let of_type = |other: &Py<PyType>| ty == other.as_ptr().cast();
+        if of_type(&runtime.function_type) {
+            return self.function(value.cast::<PyFunction>()?, depth);
         }
         if let Ok(class) = value.cast::<PyType>() {
             return Ok(self.class_number(class));
+        }
+        if of_type(&runtime.cell_type) {
+            if let Some(earlier) = self.revisited(value) {
+                return Ok(earlier);
+            }
+            return self.parts(const { Digest::of("cell") }, [contents(value)?.as_ref()], depth);
         }
         if value.cast::<PyModule>().is_ok() {
             let name = get(intern!(py, "__name__")).map_or_else(String::new, |name| name.to_string());
@@ -280,7 +288,6 @@ impl<'py, 'a> Walk<'py, 'a> {
         if let Ok(code) = value.cast_exact::<PyCode>() {
             return self.code(code, depth);
         }
-        let of_type = |ty: &Py<PyType>| value.get_type().is(ty);
         if of_type(&runtime.classmethod_type) || of_type(&runtime.staticmethod_type) {
             return self.parts(const { Digest::of("method") }, [get(intern!(py, "__func__")).as_ref()], depth);
         }
@@ -291,12 +298,6 @@ impl<'py, 'a> Walk<'py, 'a> {
         if of_type(&runtime.property_type) {
             let names = [intern!(py, "fget"), intern!(py, "fset"), intern!(py, "fdel"), intern!(py, "__doc__")];
             return self.parts(const { Digest::of("property") }, names.map(get).iter().map(Option::as_ref), depth);
-        }
-        if of_type(&runtime.cell_type) {
-            if let Some(earlier) = self.revisited(value) {
-                return Ok(earlier);
-            }
-            return self.parts(const { Digest::of("cell") }, [contents(value)?.as_ref()], depth);
         }
         // Its module is another one where it arrived, and nothing else of it can be edited.
         if is_type_var(value) {

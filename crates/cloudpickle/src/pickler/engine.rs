@@ -439,15 +439,16 @@ impl<'py, 's> Engine<'py, 's> {
 
     #[inline(always)]
     fn save_as_it_is(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {
+        let kind = Kind::of(obj);
         // Atoms are not in the memo.
-        match Kind::of_atom(obj) {
-            Some(Kind::None) => {
+        match kind {
+            Kind::None => {
                 self.encoder.none();
                 return Ok(Saved::Done);
             }
-            Some(Kind::Bool) => return self.save_bool(obj),
-            Some(Kind::Int) => return self.save_int(obj),
-            Some(Kind::Float) => return self.save_float(obj),
+            Kind::Bool => return self.save_bool(obj),
+            Kind::Int => return self.save_int(obj),
+            Kind::Float => return self.save_float(obj),
             _ => {}
         }
         let shared = self.optimism.is_shared(obj);
@@ -457,7 +458,7 @@ impl<'py, 's> Engine<'py, 's> {
             self.memo_fetch(index)?;
             return Ok(Saved::Done);
         }
-        match Kind::of(obj) {
+        match kind {
             Kind::Str => self.save_str(obj, shared),
             Kind::Bytes => self.save_bytes(obj, shared),
             Kind::Tuple => self.save_tuple(obj, shared),
@@ -482,6 +483,11 @@ impl<'py, 's> Engine<'py, 's> {
         {
             return Ok(saved);
         }
+        self.save_reduced(obj, shared)
+    }
+
+    #[inline(never)]
+    fn save_reduced(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let mut is_harmless = false;
         if let ReducerOverride::Native = self.hooks.reducer_override {
             match self.save_natively(obj, shared)? {
@@ -625,14 +631,20 @@ impl<'py, 's> Engine<'py, 's> {
     /// Remembers `obj`, whose opcodes were just written.
     #[inline]
     pub(super) fn memo_put(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        if self.settings.fast || !self.settings.protocol.has_memoize() {
+            return self.memo_put_by_number(obj);
+        }
+        self.memo.put(obj);
+        self.encoder.memoize_uncounted();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn memo_put_by_number(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         if self.settings.fast {
             return Ok(());
         }
         let index = self.memo.put(obj);
-        if self.settings.protocol.has_memoize() {
-            self.encoder.memoize_uncounted();
-            return Ok(());
-        }
         self.encoder.memoize(index).map_err(|error| self.refused(error))
     }
 

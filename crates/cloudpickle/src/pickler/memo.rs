@@ -156,7 +156,16 @@ impl Memo {
     #[inline]
     pub(crate) fn put(&mut self, obj: &Bound<'_, PyAny>) -> usize {
         let index = self.objects.len();
-        self.insert(obj, index);
+        let address = identity::of(obj);
+        // Without a table, there is no place.
+        let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
+        match self.table.get_mut(at) {
+            Some(entry) if entry.address == 0 && index < self.room => {
+                *entry = Entry::new(address, index);
+                self.objects.push(obj.clone().unbind());
+            }
+            _ => self.insert(obj, index),
+        }
         index
     }
 
@@ -173,6 +182,7 @@ impl Memo {
         }
     }
 
+    #[inline(never)]
     fn insert(&mut self, obj: &Bound<'_, PyAny>, index: usize) {
         if self.objects.len() >= self.room {
             self.grow();

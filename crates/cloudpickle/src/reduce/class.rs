@@ -233,11 +233,12 @@ fn definition_of<'py>(
     let py = class.py();
     let tracker = class_tracker::tracker(py);
     let mut identities = tracker.identities(class);
-    let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value.clone()), &mut identities)?;
-    let known = numbers.iter().copied().chain(std::iter::repeat(None));
-    let names =
-        state.iter().zip(known).map(|((name, _), known)| known.unwrap_or_else(|| definition::name_number(name)));
-    let sent = names.zip(fingerprints.iter().copied()).collect();
+    let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value), &mut identities)?;
+    let mut sent = Vec::with_capacity(state.len());
+    for (index, ((name, _), fingerprint)) in state.iter().zip(&fingerprints).enumerate() {
+        let known = numbers.get(index).copied().flatten();
+        sent.push((known.unwrap_or_else(|| definition::name_number(name)), *fingerprint));
+    }
     tracker.note_sent(class, sent, identities);
     Ok(Some(definition::to_bytes(py, &fingerprints)))
 }

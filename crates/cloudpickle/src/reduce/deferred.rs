@@ -119,7 +119,7 @@ pub(crate) fn is_type_var(obj: &Bound<'_, PyAny>) -> bool {
     match TYPE_VAR.get(py) {
         Some(type_var) => obj.get_type().is(type_var),
         // As long as nobody imported `typing`, it is looked for each time: an exception and two imports.
-        None if !instance::name_of(&obj.get_type()).ends_with("TypeVar") => false,
+        None if !instance::name_ends_with(&obj.get_type(), "TypeVar") => false,
         None => find_type_var(py).is_some_and(|type_var| obj.get_type().is(&type_var)),
     }
 }
