@@ -257,6 +257,30 @@ def test_sentinel_that_is_not_found(monkeypatch, name):
     assert outcome(cloudpickle.dumps) == outcome(_native.dumps_without_shortcuts)
 
 
+@pytest.mark.parametrize("name", ["Field", "_DataclassParams"])
+def test_class_that_is_not_found(monkeypatch, name):
+    """A class that its module has no more travels by value; its module's others are still found."""
+    monkeypatch.setattr(dataclasses, name, object())
+    for obj in (BY_VALUE["Data"], [getattr(dataclasses, "field"), BY_VALUE["Data"], {"a": list, "b": dict}]):
+        assert cloudpickle.dumps(obj) == _native.dumps_without_shortcuts(obj)
+
+
+@pytest.mark.parametrize("depth", [0, 12, 13, 14, 15, 16, 17])
+def test_first_instance_of_a_class_with_slots(depth):
+    """Its class comes first, also where that leads to the instance, and where the native stack ends."""
+    plain = type("Slotted", (), {"__module__": "__main__", "__slots__": ("one", "two")})
+    instance, other, empty = plain(), plain(), plain()
+    instance.one, instance.two, other.two = 1, [2], instance
+    held = type("Holder", (), {"__module__": "__main__", "__slots__": ("one",)})
+    held.instance = held()
+    held.instance.one = held.instance
+    for obj in (instance, other, empty, held.instance, [held.instance, held, held.instance], [empty, other]):
+        for _ in range(depth):
+            obj = [obj]
+        for protocol in (4, 5):
+            assert cloudpickle.dumps(obj, protocol) == _native.dumps_without_shortcuts(obj, protocol)
+
+
 @pytest.mark.skipif(PYPY, reason="PyPy: functions of extensions are of the type of all functions")
 def test_reducers_of_copyreg_are_asked():
     builtin = type(len)

@@ -390,6 +390,16 @@ def test_slot_that_is_filled_in_the_middle():
         assert not hasattr(pickle.loads(dumps([["passed over"], obj]))[1], "second")
 
 
+@pytest.mark.parametrize("count", [2, 100, 255, 256, 257, 400])
+def test_numbers_out_of_order(count):
+    """What is referred to first stands behind what is referred to next: numbers are known when the pickle is whole."""
+    texts = [f"text {number} " + "x" * (number % 7 * 30) for number in range(count)]
+    far = [f"{number}" * 150 for number in range(100, 103)]
+    for again in (texts[::-1], texts[::-1] * 2, [*texts[::-2], *far, *texts[::2], *far[::-1]], texts[1:2] + texts[:1]):
+        root = [texts, again]
+        assert cloudpickle.dumps(root) == long_way(root) == pickletools.optimize(pickle.dumps(root, protocol=5))
+
+
 def test_a_tuple_that_is_reached_again_through_its_items():
     """What the pickle is of is not memoized at its end, but where it is met again."""
     for levels in (0, 1, 13, 14, 15, 16, 17, 18, 40):
