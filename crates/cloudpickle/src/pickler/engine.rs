@@ -483,11 +483,6 @@ impl<'py, 's> Engine<'py, 's> {
         {
             return Ok(saved);
         }
-        self.save_reduced(obj, shared)
-    }
-
-    #[inline(never)]
-    fn save_reduced(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         let mut is_harmless = false;
         if let ReducerOverride::Native = self.hooks.reducer_override {
             match self.save_natively(obj, shared)? {

@@ -205,9 +205,11 @@ impl<'py> Engine<'py, '_> {
             // A chain of such instances would go down the native stack otherwise.
             && self.inline_levels < INLINE_LEVELS
             && self.starts_over_for_others()
+            && let Some(index) = self.memo_get(class.class.as_any())
         {
+            self.memo_fetch(index)?;
             self.inline_levels += 1;
-            let result = self.save_class_and_slots(obj, class, shared);
+            let result = self.save_instance_of_slots(obj, class, shared);
             self.inline_levels -= 1;
             return result.map(Some);
         }
@@ -215,39 +217,16 @@ impl<'py> Engine<'py, '_> {
         self.enter(InstanceFrame::new(obj, class, shared, Stage::Class)).map(Some)
     }
 
-    /// An instance that has nothing but slots: no frame unless the class or a value is suspended.
-    fn save_class_and_slots(
+    /// All that follows the class, for an instance that has nothing but slots: no frame unless a value is suspended, and
+    /// each slot is read when its turn comes. Code of others cannot fill it meanwhile: the dump would start over.
+    fn save_instance_of_slots(
         &mut self,
         obj: &Bound<'py, PyAny>,
         class: &Rc<Ordinary<'py>>,
         shared: Shared,
     ) -> PyResult<Saved> {
-        if let Some(index) = self.memo_get(class.class.as_any()) {
-            self.memo_fetch(index)?;
-            self.encoder.new_without_arguments();
-            self.memo_put_if(obj, shared)?;
-            return self.save_slots(obj, class, shared);
-        }
-        self.begin_making(obj, shared)?;
-        let saved = self.save(class.class.as_any());
-        if !matches!(saved, Ok(Saved::Done)) {
-            self.suspend(InstanceFrame::new(obj, class, shared, Stage::New));
-            return saved;
-        }
         self.encoder.new_without_arguments();
-        if let Some(index) = self.memo_get_made(obj, shared) {
-            // It is an attribute of its class, and was written with it.
-            self.encoder.op(Opcode::Pop);
-            self.memo_fetch(index)?;
-            return Ok(Saved::Done);
-        }
-        self.memo_put_made(obj, shared)?;
-        self.save_slots(obj, class, shared)
-    }
-
-    /// What the slots of an instance hold. Each is read when its turn comes: code of others cannot fill it meanwhile, for
-    /// the dump would start over.
-    fn save_slots(&mut self, obj: &Bound<'py, PyAny>, class: &Rc<Ordinary<'py>>, shared: Shared) -> PyResult<Saved> {
+        self.memo_put_if(obj, shared)?;
         let mut filled = 0;
         for slot in &class.slots {
             filled += usize::from(slot.get(obj)?.is_some());

@@ -78,17 +78,23 @@ impl Referenced {
     /// is to be known.
     #[inline(always)]
     pub(super) fn refer_at_once(&mut self, end: usize, target: usize) -> Option<u8> {
-        let place = self.places.get_mut(target)?;
-        let is_first = *place & IS_REFERENCED == 0;
-        if is_first && !self.out_of_order || !self.references.push_within_capacity(end, target) {
+        let number = *self.places.get(target)?;
+        if number & IS_REFERENCED == 0 {
+            return self.refer_first_out_of_order(end, target);
+        }
+        self.references.push_within_capacity(end, target).then_some(lowest_byte(number))
+    }
+
+    /// The same for the first reference, to an object whose number is not known before the pickle is whole.
+    #[inline(never)]
+    fn refer_first_out_of_order(&mut self, end: usize, target: usize) -> Option<u8> {
+        if !self.out_of_order || !self.references.push_within_capacity(end, target) {
             return None;
         }
-        if is_first {
-            *place |= IS_REFERENCED;
-            self.any = true;
-            self.without_room += 1;
-        }
-        Some(lowest_byte(*place))
+        self.any = true;
+        self.without_room += 1;
+        self.places[target] |= IS_REFERENCED;
+        Some(lowest_byte(self.places[target]))
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
