@@ -2,7 +2,8 @@
 
 The interpreter's `test.pickletester` holds abstract test cases that `test.test_pickle` binds to the C and the Python
 pickler. Here the same cases are bound to a third one. What its Pickler writes is loaded back by the standard library's
-unpickler, what its `dumps` writes by its own `loads`, which also has to pass the tests of unpicklers.
+unpickler, what its `dumps` and `dump` write by its own `loads` and `load`, which also have to pass the tests of
+unpicklers.
 """
 
 from __future__ import annotations
@@ -36,6 +37,17 @@ def test_cases(module: ModuleType) -> list[type[unittest.TestCase]]:
     def loads_through_function(self: Any, data: bytes, **options: Any) -> Any:
         return module.loads(data, **options)
 
+    def dumps_through_file(self: Any, obj: Any, protocol: Any = None, **options: Any) -> bytes:
+        file = io.BytesIO()
+        module.dump(obj, file, protocol, **options)
+        return file.getvalue()
+
+    def loads_through_file(self: Any, data: bytes, **options: Any) -> Any:
+        return module.load(io.BytesIO(data), **options)
+
+    def loads_through_minimal_file(self: Any, data: bytes, **options: Any) -> Any:
+        return module.load(MinimalFile(data), **options)
+
     classes = {"pickler": pickler, "unpickler": unpickler}
     through_pickler = {"dumps": dumps_through_pickler, "loads": loads_through_unpickler, **classes}
     cases = [
@@ -46,6 +58,13 @@ def test_cases(module: ModuleType) -> list[type[unittest.TestCase]]:
             dumps=dumps_through_function,
             loads=loads_through_function,
             test_framed_write_sizes_with_delayed_writer=None,  # needs a file
+            **classes,
+        ),
+        bind(
+            "FileTests",
+            pickletester.AbstractPickleTests,
+            dumps=dumps_through_file,
+            loads=loads_through_file,
             **classes,
         ),
         bind("PersistentIdTests", *persistent_id_bases(), **classes),
@@ -90,10 +109,21 @@ def test_cases(module: ModuleType) -> list[type[unittest.TestCase]]:
     # The C unpickler's, with what this interpreter expects of it; those of the class Unpickler load through it.
     if hasattr(test_pickle, "CUnpicklerTests"):
         cases.append(bind("LoadsTests", test_pickle.CUnpicklerTests, loads=loads_through_function))
+        cases.append(bind("LoadTests", test_pickle.CUnpicklerTests, loads=loads_through_file))
+        cases.append(bind("LoadMinimalTests", test_pickle.CUnpicklerTests, loads=loads_through_minimal_file))
     # Python 3.13.1 and its contemporaries moved the tests of errors into a case of their own.
     if hasattr(pickletester, "AbstractPicklingErrorTests"):
         cases.append(bind("PicklingErrorTests", pickletester.AbstractPicklingErrorTests, **through_pickler))
     return cases
+
+
+class MinimalFile:
+    """What an unpickler needs of a file, and no more."""
+
+    def __init__(self, data: bytes) -> None:
+        file = io.BytesIO(data)
+        self.read = file.read
+        self.readline = file.readline
 
 
 def bind(name: str, *bases: type, **attributes: Any) -> type[unittest.TestCase]:

@@ -174,7 +174,7 @@ def test_older_protocols():
 
 
 @not_on_pypy("an unpickler of ours")
-@pytest.mark.parametrize("data", [b"", b"\x80", b"\x80\x05", b"\x80\x06.", b"\x80\x05.", b"N", b"."])
+@pytest.mark.parametrize("data", [b"", b"\x80", b"\x80\x05", b"\x80\x06.", b"\x80\x05.", b"\x80\x05C\0", b"N", b"."])
 def test_hardly_anything(data):
     assert same(data)[0] == "raised"
 

@@ -10,13 +10,14 @@ from implementation import FREE_THREADED, not_on_pypy
 resource = pytest.importorskip("resource", reason="there are no limits on memory")
 
 LOADING = """
-import resource, sys
+import io, resource, sys
 import cloudpickle
 data = b"\\x80\\x05" + eval(sys.argv[1])
+load = {"loads": cloudpickle.loads, "load": lambda data: cloudpickle.load(io.BytesIO(data))}[sys.argv[2]]
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (8 << 20), resource.RLIM_INFINITY))
 try:
-    cloudpickle.loads(data)
+    load(data)
 except MemoryError:
     print("refused")
 """
@@ -37,7 +38,10 @@ except MemoryError:
         "b'NI1\\n' + bytes(40 << 20)",
     ],
 )
-def test_a_pickle_that_needs_more(program):
-    command = [sys.executable, "-c", LOADING, program]
+@pytest.mark.parametrize("load", ["loads", "load"])
+def test_a_pickle_that_needs_more(program, load):
+    if load == "load" and "NI1" in program:
+        pytest.skip("of a file, what comes behind a doubt is not in memory yet")
+    command = [sys.executable, "-c", LOADING, program, load]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.stdout == "refused\n", (result.returncode, result.stderr)

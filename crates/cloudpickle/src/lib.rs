@@ -4,7 +4,7 @@
 //! - [`by_value`]: by reference or by value? The registry, the lookup, the names that code uses, class identity.
 //! - [`reduce`]: object to [`reduce::Reduction`]. One file per family.
 //! - [`rebuild`]: the functions a pickle calls when it is loaded. One file per family, the other half of `reduce`.
-//! - [`unpickler`]: bytes to object, for `loads`.
+//! - [`unpickler`]: bytes to object, for `loads` and `load`.
 //! - [`told`]: a line that is added to an exception.
 //! - [`runtime`]: the Python objects that all of these need, looked up once at import.
 #![forbid(unsafe_code)]

@@ -5,12 +5,15 @@
 //! - [`call`]: what runs code of a class or a function.
 //! - [`attributes`]: the attributes of an instance.
 //! - [`modules`]: the modules that are loaded.
+//! - [`window`], [`unfilled`]: what it reads from; contents that a file writes into their object.
 
 pub mod attributes;
 pub mod call;
 pub mod container;
 pub mod literal;
 pub mod modules;
+pub mod unfilled;
+pub mod window;
 
 /// Whether this is worth it: on PyPy every object that C code touches is wrapped, and without the global lock the
 /// interpreter's own way is the one that knows about other threads.

@@ -68,7 +68,7 @@ Raises:
 
 loader! {
     /// `pickle.load`.
-    Load = |_, _| None, pickle_load,
+    Load = directly_from_file, pickle_load,
     c"load",
     c"load(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
@@ -82,13 +82,30 @@ fn directly<'py>(
     pickle: &Bound<'py, PyAny>,
     keyword: Option<Keyword<'_, 'py>>,
 ) -> Option<Result<Bound<'py, PyAny>, Raised>> {
-    let buffers = match keyword {
+    let pickle = pickle.cast_exact().ok()?;
+    with_buffers(keyword, |buffers| unpickler::loads(pickle, buffers))
+}
+
+/// `load` from a file and, at most, its buffers.
+fn directly_from_file<'py>(
+    file: &Bound<'py, PyAny>,
+    keyword: Option<Keyword<'_, 'py>>,
+) -> Option<Result<Bound<'py, PyAny>, Raised>> {
+    with_buffers(keyword, |buffers| unpickler::load(file, buffers))
+}
+
+/// What `load` makes of the buffers that were given, if nothing else was.
+#[inline]
+fn with_buffers<'py, R>(
+    keyword: Option<Keyword<'_, 'py>>,
+    load: impl FnOnce(Option<&Bound<'py, PyAny>>) -> Option<R>,
+) -> Option<R> {
+    match keyword {
         // A name in source is interned; another one is for `pickle`.
-        Some((name, buffers)) if name.is(intern!(pickle.py(), "buffers")) => Some(buffers),
-        Some(_) => return None,
-        None => None,
-    };
-    unpickler::loads(pickle.cast_exact().ok()?, buffers)
+        Some((name, buffers)) if name.is(intern!(name.py(), "buffers")) => load(Some(buffers)),
+        Some(_) => None,
+        None => load(None),
+    }
 }
 
 #[cold]

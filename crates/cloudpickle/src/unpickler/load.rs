@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use pickle_format::Opcode;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyTuple};
+use python_objects::building::unfilled::Kind;
 use python_objects::building::{call, container, literal};
 use python_objects::int;
 use python_objects::raised::Raised;
@@ -27,15 +28,13 @@ impl From<Raised> for Stop {
     }
 }
 
-impl<'py> Machine<'_, 'py> {
+impl<'py> Machine<'py> {
     /// Carries the pickle out, up to STOP.
     pub(super) fn load(&mut self) -> Result<Bound<'py, PyAny>, Stop> {
         loop {
-            let Some(byte) = self.next_opcode() else {
-                if self.leave_frame() {
-                    continue;
-                }
-                return Err(Stop::Doubt);
+            let Some(byte) = self.input.next_opcode() else {
+                self.input.go_on()?;
+                continue;
             };
             match Opcode::from_byte(byte).ok_or(Stop::Doubt)? {
                 Opcode::Stop => {
@@ -55,66 +54,63 @@ impl<'py> Machine<'_, 'py> {
         match opcode {
             Opcode::Proto => {
                 // Below 4, globals are looked for in another way.
-                if !matches!(self.byte()?, 4 | 5) {
+                if !matches!(self.input.byte()?, 4 | 5) {
                     return Err(Stop::Doubt);
                 }
             }
             Opcode::Frame => {
-                let len = self.len8()?;
-                if !self.enter_frame(len) {
-                    return Err(Stop::Doubt);
-                }
+                let len = self.input.len8()?;
+                self.input.enter_frame(len)?;
             }
 
             Opcode::None => self.push(py.None().into_bound(py))?,
             Opcode::NewTrue => self.push(PyBool::new(py, true).to_owned().into_any())?,
             Opcode::NewFalse => self.push(PyBool::new(py, false).to_owned().into_any())?,
             Opcode::BinInt1 => {
-                let number = self.byte()?;
+                let number = self.input.byte()?;
                 self.push_int(number.into())?;
             }
             Opcode::BinInt2 => {
-                let number = u16::from_le_bytes(self.array()?);
+                let number = u16::from_le_bytes(self.input.array()?);
                 self.push_int(number.into())?;
             }
             Opcode::BinInt => {
-                let number = i32::from_le_bytes(self.array()?);
+                let number = i32::from_le_bytes(self.input.array()?);
                 self.push_int(number.into())?;
             }
             Opcode::Long1 => self.load_long1()?,
             Opcode::BinFloat => {
-                let number = f64::from_be_bytes(self.array()?);
+                let number = f64::from_be_bytes(self.input.array()?);
                 self.push(literal::float_of(py, number)?)?;
             }
 
             Opcode::ShortBinUnicode => {
-                let len = self.byte()?.into();
+                let len = self.input.byte()?.into();
                 self.load_str(len)?;
             }
             Opcode::BinUnicode => {
-                let len = self.len4()?;
+                let len = self.input.len4()?;
                 self.load_str(len)?;
             }
             Opcode::BinUnicode8 => {
-                let len = self.len8()?;
+                let len = self.input.len8()?;
                 self.load_str(len)?;
             }
             Opcode::ShortBinBytes => {
-                let len = self.byte()?.into();
-                self.load_bytes(len)?;
+                let len = self.input.byte()?.into();
+                self.load_bytes(len, Kind::Bytes)?;
             }
             Opcode::BinBytes => {
-                let len = self.len4()?;
-                self.load_bytes(len)?;
+                let len = self.input.len4()?;
+                self.load_bytes(len, Kind::Bytes)?;
             }
             Opcode::BinBytes8 => {
-                let len = self.len8()?;
-                self.load_bytes(len)?;
+                let len = self.input.len8()?;
+                self.load_bytes(len, Kind::Bytes)?;
             }
             Opcode::ByteArray8 => {
-                let len = self.len8()?;
-                let bytes = self.bytes(len)?;
-                self.push_new(literal::bytearray_of(py, bytes))?;
+                let len = self.input.len8()?;
+                self.load_bytes(len, Kind::ByteArray)?;
             }
 
             Opcode::NextBuffer => self.load_next_buffer()?,
@@ -172,19 +168,19 @@ impl<'py> Machine<'_, 'py> {
                 self.memoize(object)?;
             }
             Opcode::BinPut => {
-                let index = self.byte()?.into();
+                let index = self.input.byte()?.into();
                 self.load_put(index)?;
             }
             Opcode::LongBinPut => {
-                let index = self.len4()?;
+                let index = self.input.len4()?;
                 self.load_put(index)?;
             }
             Opcode::BinGet => {
-                let index = self.byte()?.into();
+                let index = self.input.byte()?.into();
                 self.load_get(index)?;
             }
             Opcode::LongBinGet => {
-                let index = self.len4()?;
+                let index = self.input.len4()?;
                 self.load_get(index)?;
             }
             Opcode::Pop if self.has_mark_on_top() => self.unmark(),
@@ -218,16 +214,24 @@ impl<'py> Machine<'_, 'py> {
     }
 
     fn load_long1(&mut self) -> Result<(), Stop> {
-        let len = self.byte()?.into();
-        let bytes = self.bytes(len)?;
-        let Some(missing) = 8_usize.checked_sub(len) else {
-            let number = int::from_twos_complement(self.py, bytes).map_err(|_| Stop::Doubt)?;
-            return self.push(number);
+        let len = self.input.byte()?.into();
+        let Some(bytes) = self.input.at_hand(len) else {
+            self.input.refill(len)?;
+            return self.load_long(len);
         };
+        let Some(missing) = 8_usize.checked_sub(len) else { return self.load_long(len) };
         let mut digits = [0; 8];
         digits[missing..].copy_from_slice(bytes);
+        self.input.pass(len);
         // Shifted down from the top, for the sign.
         self.push_int(if len == 0 { 0 } else { i64::from_le_bytes(digits) >> (8 * missing) })
+    }
+
+    fn load_long(&mut self, len: usize) -> Result<(), Stop> {
+        let bytes = self.input.at_hand(len).ok_or(Stop::Doubt)?;
+        let number = int::from_twos_complement(self.py, bytes).map_err(|_| Stop::Doubt)?;
+        self.input.pass(len);
+        self.push(number)
     }
 
     /// Pushes what was made of the pickle's own bytes. If that failed, `pickle` says why.
@@ -244,24 +248,44 @@ impl<'py> Machine<'_, 'py> {
 
     #[inline(always)]
     fn load_str(&mut self, len: usize) -> Result<(), Stop> {
-        let bytes = self.bytes(len)?;
+        let Some(utf8) = self.input.at_hand(len) else { return self.load_str_of_file(len) };
         if self.names.are_read() {
-            return self.load_name(bytes);
+            return self.load_name(len);
         }
-        self.push_new(literal::str_of(self.py, bytes))
+        let made = literal::str_of(self.py, utf8);
+        self.input.pass(len);
+        self.push_new(made)
     }
 
     #[inline(never)]
-    fn load_name(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        match self.names.get(self.py, bytes)? {
-            Some(name) => self.push(name),
-            None => self.push_new(literal::str_of(self.py, bytes)),
-        }
+    fn load_name(&mut self, len: usize) -> Result<(), Stop> {
+        let utf8 = self.input.at_hand(len).ok_or(Stop::Doubt)?;
+        let made = match self.names.get(self.py, utf8)? {
+            Some(name) => Ok(name),
+            None => literal::str_of(self.py, utf8),
+        };
+        self.input.pass(len);
+        self.push_new(made)
     }
 
-    fn load_bytes(&mut self, len: usize) -> Result<(), Stop> {
-        let bytes = self.bytes(len)?;
-        self.push_new(literal::bytes_of(self.py, bytes))
+    #[cold]
+    #[inline(never)]
+    fn load_str_of_file(&mut self, len: usize) -> Result<(), Stop> {
+        self.input.refill(len)?;
+        self.load_str(len)
+    }
+
+    fn load_bytes(&mut self, len: usize, kind: Kind) -> Result<(), Stop> {
+        let Some(bytes) = self.input.contents_at_hand(len) else {
+            let object = self.input.read_object(kind, len)?;
+            return self.push(object);
+        };
+        let made = match kind {
+            Kind::Bytes => literal::bytes_of(self.py, bytes),
+            Kind::ByteArray => literal::bytearray_of(self.py, bytes),
+        };
+        self.input.pass(len);
+        self.push_new(made)
     }
 
     fn load_next_buffer(&mut self) -> Result<(), Stop> {

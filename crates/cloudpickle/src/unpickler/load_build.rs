@@ -39,7 +39,7 @@ impl Fresh {
     }
 }
 
-impl Machine<'_, '_> {
+impl Machine<'_> {
     /// Carries out SETITEMS, or SETITEM, and the BUILD behind it in one: what would be put into the dict under `start`, and
     /// from there into that of the instance under it, is set on the instance. False, with nothing done, where somebody could
     /// tell the difference.

@@ -10,7 +10,7 @@ use python_objects::reference_count;
 use super::load::Stop;
 use super::machine::Machine;
 
-impl<'py> Machine<'_, 'py> {
+impl<'py> Machine<'py> {
     /// TUPLE1, TUPLE2, TUPLE3.
     #[inline(always)]
     pub(super) fn load_last_as_tuple(&mut self, len: usize) -> Result<(), Stop> {
@@ -22,8 +22,8 @@ impl<'py> Machine<'_, 'py> {
     /// its items are the arguments.
     #[inline(always)]
     pub(super) fn load_tuple_from(&mut self, start: usize, fence: usize) -> Result<(), Stop> {
-        if self.peek() == Some(Opcode::Reduce.byte()) && start > fence {
-            self.pass();
+        if self.input.peek() == Some(Opcode::Reduce.byte()) && start > fence {
+            self.input.pass(1);
             return self.reduce_from(start);
         }
         let len = self.stack.len() - start;
@@ -81,8 +81,8 @@ impl<'py> Machine<'_, 'py> {
     /// Puts everything above `start`, keys and values in turn, into what is under it, which is above `fence`.
     #[inline(always)]
     pub(super) fn set_items_from(&mut self, start: usize, fence: usize) -> Result<(), Stop> {
-        if self.peek() == Some(Opcode::Build.byte()) && self.build_from(start, fence)? {
-            self.pass();
+        if self.input.peek() == Some(Opcode::Build.byte()) && self.build_from(start, fence)? {
+            self.input.pass(1);
             return Ok(());
         }
         let (pairs, rest) = self.stack[start..].as_chunks::<2>();

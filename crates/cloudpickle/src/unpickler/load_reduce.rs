@@ -8,7 +8,7 @@ use super::find_class::find_class;
 use super::load::Stop;
 use super::machine::Machine;
 
-impl<'py> Machine<'_, 'py> {
+impl<'py> Machine<'py> {
     /// STACK_GLOBAL.
     pub(super) fn load_stack_global(&mut self) -> Result<(), Stop> {
         let height = self.below(2)?;

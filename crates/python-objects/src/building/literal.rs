@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_long};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::owned;
+use super::{done, owned};
 use crate::large_pages;
 use crate::raised::Raised;
 
@@ -67,6 +67,22 @@ pub fn bytes_of<'py>(py: Python<'py>, bytes: &[u8]) -> Result<Bound<'py, PyAny>,
     }
     // SAFETY: as many bytes as said; the result is a new reference, or null with an exception.
     unsafe { owned(py, ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast(), bytes.len().cast_signed())) }
+}
+
+/// The `bytes` of what a buffer holds.
+///
+/// # Errors
+/// `TypeError` if it is no buffer, `BufferError` if it is not contiguous, `MemoryError`.
+pub fn bytes_in<'py>(buffer: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, Raised> {
+    let mut view = ffi::Py_buffer::new();
+    // SAFETY: a live object, and a place for the view, which is open until its bytes are copied. The result is a new reference,
+    // or null with an exception.
+    unsafe {
+        done(ffi::PyObject_GetBuffer(buffer.as_ptr(), &raw mut view, ffi::PyBUF_CONTIG_RO))?;
+        let bytes = owned(buffer.py(), ffi::PyBytes_FromStringAndSize(view.buf.cast(), view.len));
+        ffi::PyBuffer_Release(&raw mut view);
+        bytes
+    }
 }
 
 /// The `bytearray` of these.
