@@ -138,6 +138,8 @@ looked_up! {
     text_file_type: PyType = "io" . "TextIOWrapper";
     /// Text files in memory.
     string_io_type: PyType = "io" . "StringIO";
+    /// Binary files in memory.
+    bytes_io_type: PyType = "io" . "BytesIO";
     /// `pickle.PicklingError`.
     pickling_error: PyType = "pickle" . "PicklingError";
     /// `pickle.loads`.
