@@ -12,12 +12,13 @@ pub(crate) type Addresses = HashSet<usize, BuildHasherDefault<AddressHasher>>;
 /// The same where there is one object as a rule, which needs no table.
 pub(crate) struct FirstByAddress<T> {
     first: Option<(usize, T)>,
-    others: ByAddress<T>,
+    /// Boxed, because every dump makes such a table, and few put anything in.
+    others: Option<Box<ByAddress<T>>>,
 }
 
 impl<T> Default for FirstByAddress<T> {
     fn default() -> Self {
-        Self { first: None, others: ByAddress::default() }
+        Self { first: None, others: None }
     }
 }
 
@@ -26,8 +27,7 @@ impl<T> FirstByAddress<T> {
     pub(crate) fn get(&self, address: usize) -> Option<&T> {
         match &self.first {
             Some((first, value)) if *first == address => Some(value),
-            _ if self.others.is_empty() => None,
-            _ => self.others.get(&address),
+            _ => self.others.as_ref()?.get(&address),
         }
     }
 
@@ -36,12 +36,12 @@ impl<T> FirstByAddress<T> {
         if self.first.is_none() {
             self.first = Some((address, value));
         } else {
-            self.others.insert(address, value);
+            self.others.get_or_insert_default().insert(address, value);
         }
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().map(|(_, value)| value).chain(self.others.values())
+        self.first.iter().map(|(_, value)| value).chain(self.others.iter().flat_map(|others| others.values()))
     }
 }
 

@@ -28,12 +28,25 @@ const DEEPEST_SET: usize = 50;
 pub(super) struct Canonical<'py> {
     /// How many code objects are being written, one inside the other.
     pub(super) in_code: usize,
+    /// Boxed, because few dumps need it.
+    met: Option<Box<Met<'py>>>,
+}
+
+/// What was met.
+#[derive(Default)]
+struct Met<'py> {
     /// Text to the string that was met first.
     strings: Option<Bound<'py, PyDict>>,
     /// The sets, by address, whose elements are being put in order, the outermost first.
     in_order_of: Vec<usize>,
     /// The elements, in order, of sets that were done: each set of a nest is looked at once, not once per level above it.
     ordered: ByAddress<(Bound<'py, PyAny>, Bound<'py, PyList>)>,
+}
+
+impl<'py> Canonical<'py> {
+    fn met_mut(&mut self) -> &mut Met<'py> {
+        self.met.get_or_insert_default()
+    }
 }
 
 impl<'py> Engine<'py, '_> {
@@ -46,7 +59,7 @@ impl<'py> Engine<'py, '_> {
     /// The string that stands for all that are equal to `string`: which of them are one object depends on what the
     /// interpreter interned.
     pub(super) fn canonical_string(&mut self, string: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let strings = self.canonical.strings.get_or_insert_with(|| PyDict::new(string.py()));
+        let strings = self.canonical.met_mut().strings.get_or_insert_with(|| PyDict::new(string.py()));
         if let Some(first) = strings.get_item(string)? {
             return Ok(first);
         }
@@ -62,7 +75,7 @@ impl<'py> Engine<'py, '_> {
 
     /// Whether a set is being put in order at this moment, so that it is in the midst of itself.
     pub(super) fn is_being_ordered(&self, set: &Bound<'py, PyAny>) -> bool {
-        self.canonical.in_order_of.contains(&identity::of(set))
+        self.canonical.met.as_ref().is_some_and(|met| met.in_order_of.contains(&identity::of(set)))
     }
 
     /// The elements of a set, in an order that does not depend on their hashes.
@@ -72,7 +85,7 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn ordered(&mut self, set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = self.py;
         let address = identity::of(set);
-        if let Some((_, elements)) = self.canonical.ordered.get(&address)
+        if let Some((_, elements)) = self.canonical.met_mut().ordered.get(&address)
             && elements.len() == set.len()?
         {
             return Ok(elements.clone());
@@ -90,24 +103,24 @@ impl<'py> Engine<'py, '_> {
         } else {
             self.ordered_by_pickles(address, &elements)?
         };
-        self.canonical.ordered.insert(address, (set.clone(), elements.clone()));
+        self.canonical.met_mut().ordered.insert(address, (set.clone(), elements.clone()));
         Ok(elements)
     }
 
     fn ordered_by_pickles(&mut self, set: usize, elements: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
         self.before_code_of_others()?;
         let mut keyed = Vec::with_capacity(elements.len());
-        self.canonical.in_order_of.push(set);
+        self.canonical.met_mut().in_order_of.push(set);
         for element in elements.iter() {
             // What cannot be pickled is refused in its place, where the error knows the way to it.
-            let pickle = if self.canonical.in_order_of.len() > DEEPEST_SET {
+            let pickle = if self.canonical.met_mut().in_order_of.len() > DEEPEST_SET {
                 Vec::new()
             } else {
                 self.contents_of(&element).unwrap_or_default()
             };
             keyed.push((pickle, element));
         }
-        self.canonical.in_order_of.pop();
+        self.canonical.met_mut().in_order_of.pop();
         keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
         PyList::new(self.py, keyed.into_iter().map(|(_, element)| element))
     }
@@ -136,11 +149,13 @@ impl<'py> Engine<'py, '_> {
         let hooks = Hooks { buffer_callback: None, ..self.hooks.clone() };
         let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
         let mut engine = Engine::new(self.py, settings, Output::Memory, hooks, (&mut memo).into(), &base_globals);
-        engine.canonical.in_order_of.clone_from(&self.canonical.in_order_of);
-        engine.canonical.ordered = std::mem::take(&mut self.canonical.ordered);
+        let met = self.canonical.met_mut();
+        let inner = engine.canonical.met_mut();
+        inner.in_order_of.clone_from(&met.in_order_of);
+        inner.ordered = std::mem::take(&mut met.ordered);
         // The hooks called meanwhile are the pickler's, which has written no more than until here.
         let result = self.memo.lend(|| engine.dump(obj));
-        self.canonical.ordered = std::mem::take(&mut engine.canonical.ordered);
+        self.canonical.met_mut().ordered = std::mem::take(&mut engine.canonical.met_mut().ordered);
         result.map(|()| engine.encoder.written().to_vec())
     }
 }

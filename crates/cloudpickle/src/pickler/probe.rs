@@ -17,15 +17,15 @@ use crate::by_value::class_tracker::Ids;
 /// An attempt makes no additions of its own. So attempts are not nested however long a chain of causes is, nor where it
 /// comes round to its beginning; each cause is tried when its turn to be written comes.
 pub(crate) enum Probe {
-    /// A dump in which additions are made. What was written in an attempt need not be tried again.
-    Dump(Memo),
+    /// A dump in which additions are made. What was written in an attempt, if there was one, need not be tried again.
+    Dump(Option<Box<Memo>>),
     /// A dump that is an attempt.
     Attempt,
 }
 
 impl Default for Probe {
     fn default() -> Self {
-        Self::Dump(Memo::new())
+        Self::Dump(None)
     }
 }
 
@@ -40,6 +40,7 @@ impl Probe {
     /// What is no `Exception`, such as a `KeyboardInterrupt`.
     pub(crate) fn can_be_pickled(&mut self, obj: &Bound<'_, PyAny>) -> PyResult<bool> {
         let Self::Dump(memo) = self else { return Ok(false) };
+        let memo = &mut **memo.get_or_insert_default();
         if memo.get(obj).is_some() {
             return Ok(true);
         }

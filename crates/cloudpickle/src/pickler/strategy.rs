@@ -97,18 +97,19 @@ pub(super) struct KnownArrays<'py> {
 pub(super) struct Strategies<'py> {
     /// Whether anything is written natively.
     pub(super) in_use: bool,
-    /// By the address of the type.
-    by_type: FewByAddress<Decision<'py>>,
+    /// By the address of the type. Boxed like the arrays: most dumps meet neither.
+    by_type: Option<Box<FewByAddress<Decision<'py>>>>,
     /// The one that was asked for last: many objects of one type follow each other.
     last: Option<(usize, CallsOfPython, Strategy<'py>)>,
     /// The arrays of the numpy that is loaded, if one was met.
-    pub(super) arrays: Option<KnownArrays<'py>>,
+    pub(super) arrays: Option<Box<KnownArrays<'py>>>,
 }
 
 impl Strategies<'_> {
+    #[inline]
     pub(super) fn new(in_use: bool) -> Self {
         let in_use = in_use && TYPES_ARE_OPEN;
-        Self { in_use, by_type: FewByAddress::default(), last: None, arrays: None }
+        Self { in_use, by_type: None, last: None, arrays: None }
     }
 }
 
@@ -170,14 +171,14 @@ impl<'py> Engine<'py, '_> {
     fn strategy_of_another_type(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Strategy<'py>> {
         let address = obj.get_type_ptr() as usize;
         let ty = obj.get_type();
-        if let Some(decision) = self.strategies.by_type.get(address) {
+        if let Some(decision) = self.strategies.by_type.as_ref().and_then(|decisions| decisions.get(address)) {
             // Asking an object for its reduction is always right.
             let holds = decision.calls == self.calls
                 || matches!(decision.strategy, Strategy::Reduction)
                 || decision.version.is_some()
                     && decision.version == instance::version_of(&decision.ty)
                     && self.reducer_for(&ty)?.is_none();
-            if holds && let Some(decision) = self.strategies.by_type.get_mut(address) {
+            if holds && let Some(decision) = self.strategies.by_type.get_or_insert_default().get_mut(address) {
                 decision.calls = self.calls;
                 return Ok(decision.strategy.clone());
             }
@@ -186,9 +187,10 @@ impl<'py> Engine<'py, '_> {
         // Asking the type for its attributes has given it a version.
         let decision =
             Decision { version: instance::version_of(&ty), ty, calls: self.calls, strategy: strategy.clone() };
-        match self.strategies.by_type.get_mut(address) {
+        let decisions = self.strategies.by_type.get_or_insert_default();
+        match decisions.get_mut(address) {
             Some(known) => *known = decision,
-            None => self.strategies.by_type.insert(address, decision),
+            None => decisions.insert(address, decision),
         }
         Ok(strategy)
     }
@@ -255,7 +257,8 @@ impl<'py> Engine<'py, '_> {
                 if self.settings.protocol.has_buffers() {
                     let from_buffer = numpy_reductions::from_buffer(ty)?;
                     let since = self.calls;
-                    self.strategies.arrays = from_buffer.map(|from_buffer| KnownArrays { fields, from_buffer, since });
+                    self.strategies.arrays =
+                        from_buffer.map(|from_buffer| Box::new(KnownArrays { fields, from_buffer, since }));
                 }
                 Ok::<_, PyErr>(Some(Strategy::Array))
             })?,

@@ -4,7 +4,7 @@
 //! did. The memo goes by identity, so that the bytes of a pickle would depend on it too. Therefore names do not travel as
 //! the objects that they are.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -62,14 +62,49 @@ const PLACES: usize = 128;
 const MOST_KEPT: usize = 16 * 1024;
 
 thread_local! {
-    /// What the dump in progress on this thread wrote: reducers are called without being told of it.
-    static OF_THIS_DUMP: RefCell<InDump> = const { RefCell::new(None) };
-    /// What a dump left to the next one.
-    static KEPT: Cell<Option<Box<Copies>>> = const { Cell::new(None) };
+    /// Reducers are called without being told of the dump in progress on this thread.
+    static OF_THREAD: RefCell<OfThread> =
+        const { RefCell::new(OfThread { kept: None, kept_is_in_use: false, in_use: InUse::None }) };
 }
 
-/// The copies, if a dump is in progress and has any.
-type InDump = Option<Option<Box<Copies>>>;
+/// The copies of one thread.
+struct OfThread {
+    /// What dumps leave to the next one.
+    kept: Option<Box<Copies>>,
+    /// Whether a dump in progress uses that.
+    kept_is_in_use: bool,
+    in_use: InUse,
+}
+
+/// What the dump in progress uses, the innermost if there are several.
+enum InUse {
+    /// There is no dump.
+    None,
+    /// What was kept.
+    Kept,
+    /// Copies of its own, if it has any.
+    Own(Option<Box<Copies>>),
+}
+
+impl OfThread {
+    /// The copies of the dump in progress, if it has any.
+    fn copies(&self) -> Option<&Copies> {
+        match &self.in_use {
+            InUse::None => None,
+            InUse::Kept => self.kept.as_deref(),
+            InUse::Own(copies) => copies.as_deref(),
+        }
+    }
+
+    /// The copies of the dump in progress, if there is one.
+    fn copies_mut(&mut self) -> Option<&mut Copies> {
+        match &mut self.in_use {
+            InUse::None => None,
+            InUse::Kept => Some(self.kept.get_or_insert_default()),
+            InUse::Own(copies) => Some(copies.get_or_insert_default()),
+        }
+    }
+}
 
 /// Whose copies a dump writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,26 +118,34 @@ pub(crate) enum Copied {
 
 /// For as long as this lives, equal names are one string on this thread. A dump inside another one has its own.
 pub(crate) struct OfThisDump {
-    around: InDump,
-    whose: Copied,
+    around: InUse,
 }
 
 impl OfThisDump {
+    #[inline]
     pub(crate) fn begin(whose: Copied) -> Self {
-        let copies = if whose == Copied::Before { KEPT.take() } else { None };
-        Self { around: OF_THIS_DUMP.replace(Some(copies)), whose }
+        let around = OF_THREAD.with_borrow_mut(|names| {
+            let uses_kept = whose == Copied::Before && !names.kept_is_in_use;
+            names.kept_is_in_use |= uses_kept;
+            std::mem::replace(&mut names.in_use, if uses_kept { InUse::Kept } else { InUse::Own(None) })
+        });
+        Self { around }
     }
 }
 
 impl Drop for OfThisDump {
+    #[inline]
     fn drop(&mut self) {
-        let copies = OF_THIS_DUMP.replace(self.around.take()).flatten();
-        match copies {
-            Some(copies) if self.whose == Copied::Before && copies.size <= MOST_KEPT => {
-                drop(KEPT.replace(Some(copies)));
+        let around = std::mem::replace(&mut self.around, InUse::None);
+        // What is dropped is dropped when it is no longer borrowed.
+        let _copies = OF_THREAD.with_borrow_mut(|names| match std::mem::replace(&mut names.in_use, around) {
+            InUse::Kept => {
+                names.kept_is_in_use = false;
+                names.kept.take_if(|copies| copies.size > MOST_KEPT)
             }
-            _ => drop(copies),
-        }
+            InUse::Own(copies) => copies,
+            InUse::None => None,
+        });
     }
 }
 
@@ -111,7 +154,7 @@ impl Drop for OfThisDump {
 /// (Strings of one character below 256 are the same object in every process, and stay so.)
 #[inline]
 pub(crate) fn copy_of<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
-    let known = OF_THIS_DUMP.with_borrow(|copies| copies.as_ref()?.as_ref()?.by_name.get(name));
+    let known = OF_THREAD.with_borrow(|names| names.copies()?.by_name.get(name));
     match known {
         Some(copy) => copy.into_any(),
         None => copy_of_other(name),
@@ -128,8 +171,8 @@ fn copy_of_other<'py>(name: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     let new =
         || name.cast::<PyString>().ok().and_then(text::ascii_copy).unwrap_or_else(|| PyString::new(py, characters));
     let Ok(hash) = name.hash() else { return new().into_any() };
-    let copy = OF_THIS_DUMP.with_borrow_mut(|copies| {
-        let copies = copies.as_mut()?.get_or_insert_default();
+    let copy = OF_THREAD.with_borrow_mut(|names| {
+        let copies = names.copies_mut()?;
         let copy = copies.by_hash.entry(hash.cast_unsigned()).or_insert_with(|| {
             copies.size += characters.len() + size_of::<Copies>() / PLACES;
             new().unbind()
