@@ -156,12 +156,12 @@ mod native {
     use pyo3::types::PyDict;
 
     use super::{Item, changed_size};
-    use crate::compat::dict_table::{self, Found};
+    use crate::compat::dict_table::{self, Found, Position};
 
-    /// What `PyDict_Next` counts.
+    /// An item of a dict.
     #[derive(Default)]
     pub(super) struct Place<'py> {
-        position: ffi::Py_ssize_t,
+        position: Position,
         attached: PhantomData<Python<'py>>,
     }
 
@@ -216,7 +216,7 @@ mod native {
             // SAFETY: `dict` is a live dict, the out-parameters are locals. `PyDict_Next` checks the position against the
             // dict's present table, so a position from before a change is harmless.
             let found =
-                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut self.position, &raw mut key, &raw mut value) };
+                unsafe { ffi::PyDict_Next(dict.as_ptr(), &raw mut self.position.index, &raw mut key, &raw mut value) };
             (found != 0).then_some((key, value))
         }
     }

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyInt};
 #[must_use]
 pub fn as_i64(number: &Bound<'_, PyInt>) -> Option<i64> {
     match digits::of_one_digit(number) {
-        Some(value) => Some(value),
+        Some(value) => Some(value.into()),
         None => as_i64_by_call(number),
     }
 }
@@ -20,7 +20,7 @@ pub fn as_i64(number: &Bound<'_, PyInt>) -> Option<i64> {
 /// The value of `number` if it has at most one digit, which most ints have, and if that can be read without a call.
 #[inline]
 #[must_use]
-pub fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i64> {
+pub fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i32> {
     digits::of_one_digit(number)
 }
 
@@ -94,31 +94,24 @@ mod digits {
 
     /// The value of `number` if it has at most one digit: most ints.
     #[inline]
-    pub(super) fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i64> {
+    pub(super) fn of_one_digit(number: &Bound<'_, PyInt>) -> Option<i32> {
         if cfg!(PyPy) || !KNOWN.load(Ordering::Relaxed) {
             return None;
         }
         // SAFETY: a live `int`, which does not change, and whose layout this is on this version and build. There is room
         // for a digit in zero too.
-        let (size, first) = unsafe {
+        let (size, digit) = unsafe {
             let int = number.as_ptr().cast::<Int>();
-            ((*int).size, i64::from((*int).first))
+            ((*int).size, (*int).first)
         };
-        if cfg!(Py_3_12) {
+        // Without branches: the signs of ints in a row are hard to foresee.
+        let sign = if cfg!(Py_3_12) {
             // The third bit says that a small int is immortal (3.14).
-            match size & !0b100 {
-                0b1000 => Some(first),
-                0b1010 => Some(-first),
-                1 => Some(0),
-                _ => None,
-            }
+            (size.cast_unsigned() < 2 << 3).then(|| 1 - (size & 0b11))?
         } else {
-            match size {
-                1 => Some(first),
-                -1 => Some(-first),
-                0 => Some(0),
-                _ => None,
-            }
-        }
+            (-1..=1).contains(&size).then_some(size)?
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a sign, and a digit of 15 or 30 bits")]
+        Some(sign as i32 * digit.cast_signed())
     }
 }

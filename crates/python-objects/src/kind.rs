@@ -37,6 +37,14 @@ pub enum Kind {
     Other,
 }
 
+/// `obj` as what it is, if it is exactly a `T`. (`cast_exact` says why not, which takes longer than the question.)
+#[inline(always)]
+#[must_use]
+pub fn exact<'a, 'py, T: PyTypeInfo>(obj: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+    // SAFETY: it is one.
+    obj.is_exact_instance_of::<T>().then(|| unsafe { obj.cast_unchecked() })
+}
+
 impl Kind {
     /// The kind of `obj`. What counts is `type(obj)`; a `__class__` that says otherwise is not believed.
     #[inline]

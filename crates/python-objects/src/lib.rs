@@ -8,7 +8,7 @@
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
 //! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
-//! - [`large_pages`]: memory for large contents.
+//! - [`large_pages`], [`growing`]: memory for large contents, and for what is appended in the hot loops.
 //! - [`lending`]: a value that one changes, and lends for others to read.
 //! - [`forward`]: functions that hand their arguments on as they came.
 //! - [`building`]: what an unpickler makes objects with.
@@ -29,6 +29,7 @@ pub mod dict;
 pub mod existence;
 pub mod forward;
 pub mod function;
+pub mod growing;
 pub mod identity;
 pub mod instance;
 pub mod int;

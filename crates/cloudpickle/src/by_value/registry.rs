@@ -37,7 +37,18 @@ pub(crate) struct OfThisDump {
 }
 
 impl OfThisDump {
+    /// The modules in the argument `by_value`.
+    ///
+    /// # Errors
+    /// `ValueError` for what is not an imported module, as `register_pickle_by_value` raises it.
     #[inline]
+    pub(crate) fn of(modules: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        if modules.is_none() && DUMPS_WITH_MODULES.load(Ordering::Relaxed) == 0 {
+            return Ok(Self { around: None, has_modules: false });
+        }
+        Ok(Self::set(names_of_modules(modules)?))
+    }
+
     pub(crate) fn set(names: Vec<String>) -> Self {
         let has_modules = !names.is_empty();
         if has_modules {
@@ -52,6 +63,15 @@ impl OfThisDump {
 impl Drop for OfThisDump {
     #[inline]
     fn drop(&mut self) {
+        if self.around.is_some() || self.has_modules {
+            self.end();
+        }
+    }
+}
+
+impl OfThisDump {
+    #[cold]
+    fn end(&mut self) {
         if let Some(around) = self.around.take() {
             OF_THIS_DUMP.set(around);
         }

@@ -4,11 +4,12 @@
 use std::cell::Cell;
 
 use pickle_format::Referenced;
+use pyo3::prelude::*;
 
 use super::memo::Memo;
 
 thread_local! {
-    static AT_HAND: Cell<Option<AtHand>> = const { Cell::new(None) };
+    static AT_HAND: Cell<Option<Box<AtHand>>> = const { Cell::new(None) };
 }
 
 /// What a dump needs, and nothing in it.
@@ -21,14 +22,14 @@ pub(super) struct AtHand {
 impl AtHand {
     /// Of an earlier dump, if it is not in use by one that this is inside of.
     #[inline]
-    pub(super) fn take() -> Self {
-        AT_HAND.take().unwrap_or_default()
+    pub(super) fn take() -> Option<Box<Self>> {
+        AT_HAND.take()
     }
 
     /// Keeps what is not large. Destructors of what the memo held may run code that dumps, and keeps another.
     #[inline]
-    pub(super) fn put_back(mut self) {
-        self.memo.clear();
+    pub(super) fn put_back(mut self: Box<Self>, py: Python<'_>) {
+        self.memo.clear(py);
         if let Some(referenced) = &mut self.referenced {
             referenced.clear();
         }

@@ -76,8 +76,6 @@ pub(super) struct Engine<'py, 's> {
     pub(super) probe: Probe,
     /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
     attention_above: usize,
-    /// Up to this length of the buffer, nothing is to be done before an atom is written.
-    pub(super) at_once_below: usize,
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
     looks_at_atoms: bool,
     pub(super) calls: CallsOfPython,
@@ -88,7 +86,7 @@ pub(super) struct Engine<'py, 's> {
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
-    in_progress: Addresses,
+    in_progress: Option<Box<Addresses>>,
     /// How many frames are being resumed on the native stack.
     pub(super) inline_levels: usize,
     /// Below how many levels containers are written without a frame: 0 where that is not done.
@@ -156,7 +154,6 @@ impl<'py, 's> Engine<'py, 's> {
             canonical: Canonical::default(),
             probe: Probe::default(),
             attention_above: 0,
-            at_once_below: 0,
             looks_at_atoms,
             calls: CallsOfPython(0),
             made_of_code,
@@ -164,7 +161,7 @@ impl<'py, 's> Engine<'py, 's> {
             last_modules: [None, None],
             endless: EndlessGuard::default(),
             postponed: Vec::new(),
-            in_progress: Addresses::default(),
+            in_progress: None,
             inline_levels: 0,
             levels_at_once: if has_short_way { INLINE_LEVELS } else { 0 },
             last_keys: [(0, 0); LAST_KEYS],
@@ -343,7 +340,7 @@ impl<'py, 's> Engine<'py, 's> {
     #[cold]
     fn entered(&mut self, container: Option<&Bound<'py, PyAny>>) -> PyResult<()> {
         if let Some(obj) = container
-            && !self.in_progress.insert(identity::of(obj))
+            && !self.in_progress.get_or_insert_default().insert(identity::of(obj))
         {
             return Err(PyValueError::new_err(format!(
                 "fast mode: can't pickle cyclic objects including object type {} at {:p}",
@@ -356,7 +353,7 @@ impl<'py, 's> Engine<'py, 's> {
 
     fn left(&mut self, container: Option<&Bound<'py, PyAny>>) {
         if let Some(obj) = container {
-            self.in_progress.remove(&identity::of(obj));
+            self.in_progress.get_or_insert_default().remove(&identity::of(obj));
         }
     }
 
@@ -412,7 +409,8 @@ impl<'py, 's> Engine<'py, 's> {
     /// To be called when the buffer was emptied.
     pub(super) fn watch_buffer(&mut self) {
         self.attention_above = self.encoder.next_boundary();
-        self.at_once_below = if self.looks_at_atoms { 0 } else { self.attention_above };
+        let at_once = !self.looks_at_atoms && !self.settings.fast;
+        self.encoder.write_at_once_below(if at_once { self.attention_above } else { 0 });
     }
 
     #[inline(never)]

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use python_objects::bytes::out_of_memory;
+use python_objects::growing::push_where_there_is_room;
 use python_objects::identity::{self, IS_ADDRESS};
 use python_objects::large_pages;
 
@@ -78,12 +79,13 @@ impl Memo {
 
     /// Forgets everything, and gives up its memory if that is much.
     #[inline]
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, py: Python<'_>) {
         if self.table.len() > LARGEST_KEPT {
             *self = Self::new();
         } else if !self.objects.is_empty() {
             self.free_entries();
-            self.objects.clear();
+            // Each by itself, to be asked only once whether this thread is attached to the interpreter.
+            self.objects.drain(..).for_each(|object| drop(object.into_bound(py)));
         }
     }
 
@@ -116,22 +118,13 @@ impl Memo {
     #[inline(always)]
     pub(super) fn look_up(&self, obj: &Bound<'_, PyAny>) -> Result<usize, FreePlace> {
         let address = identity::of(obj);
-        let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
+        let mut at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
         // Without a table, a place will be found when there is one.
-        let Some(entry) = self.table.get(at) else { return Err(FreePlace(at)) };
-        if entry.address == address {
-            Ok(entry.index())
-        } else if entry.address == 0 {
-            Err(FreePlace(at))
-        } else {
-            self.look_up_after_collision(address)
+        let Some(mut entry) = self.table.get(at) else { return Err(FreePlace(at)) };
+        if entry.address != address && entry.address != 0 {
+            at = self.find_after_collision(address);
+            entry = &self.table[at];
         }
-    }
-
-    #[inline(never)]
-    fn look_up_after_collision(&self, address: usize) -> Result<usize, FreePlace> {
-        let at = self.find_after_collision(address);
-        let entry = self.table[at];
         if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index()) }
     }
 
@@ -143,7 +136,7 @@ impl Memo {
             return;
         }
         self.table[place.0] = Entry::new(identity::of(obj), self.objects.len());
-        self.objects.push(obj.clone().unbind());
+        push_where_there_is_room(&mut self.objects, obj.clone().unbind());
     }
 
     #[inline(never)]

@@ -38,7 +38,7 @@ impl<'py> Written<'py> {
     }
 
     /// The object.
-    pub(super) fn finish(self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    pub(super) fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.0.finish(py)
     }
 
@@ -74,9 +74,28 @@ impl Buffer for Written<'_> {
         self.0.extend_from_slices(first, second);
     }
 
+    fn append_at_once_below(&mut self, len: usize) {
+        self.0.append_at_once_below(len);
+    }
+
     #[inline(always)]
-    fn extend_from_word(&mut self, word: u64, len: usize) {
-        self.0.extend_from_word(word, len);
+    fn appends_at_once(&self) -> bool {
+        self.0.appends_at_once()
+    }
+
+    #[inline(always)]
+    fn append_word_at_once(&mut self, word: u64, len: usize) -> bool {
+        self.0.append_word_at_once(word, len)
+    }
+
+    #[inline(always)]
+    fn append_array_at_once<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        self.0.append_array_at_once(bytes)
+    }
+
+    #[inline(always)]
+    fn append_short_at_once(&mut self, opcode: u8, bytes: &[u8]) -> bool {
+        self.0.append_short_at_once(opcode, bytes)
     }
 
     fn try_reserve(&mut self, additional: usize) -> bool {

@@ -59,7 +59,7 @@ pub(crate) fn dumps<'py>(
     by_value: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(obj.py(), deterministic);
-    let _by_value = OfThisDump::set(names_of_modules(by_value)?);
+    let _by_value = OfThisDump::of(by_value)?;
     to_bytes(obj, settings, buffer_callback, if settings.ids == Ids::Random { Pass::Optimistic } else { Pass::Careful })
 }
 
@@ -94,13 +94,13 @@ fn to_bytes<'py>(
     pass: Pass,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
-    let mut at_hand = AtHand::take();
-    let referenced = at_hand.referenced.take().unwrap_or_default();
-    let (result, must_start_over, referenced) = {
+    let mut at_hand = AtHand::take().unwrap_or_default();
+    let mut referenced = at_hand.referenced.take();
+    let (result, must_start_over) = {
         let base_globals = BaseGlobals::default();
         let hooks = Hooks::plain(buffer_callback.clone());
         let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
-        engine.encoder.memoize_what_is_referenced(referenced);
+        engine.encoder.memoize_what_is_referenced(referenced.unwrap_or_default());
         if settings.protocol.has_memoize() {
             engine.root = identity::of(obj);
         }
@@ -113,12 +113,12 @@ fn to_bytes<'py>(
         if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
             engine.names = Copied::Before;
         }
-        let result = engine.dump(obj);
-        let (written, referenced) = engine.encoder.into_parts();
-        (result.and_then(|()| written.finish(py)), engine.optimism.must_start_over(), referenced)
+        let result = engine.dump(obj).and_then(|()| engine.encoder.buffer_mut().finish(py));
+        referenced = engine.encoder.take_referenced();
+        (result, engine.optimism.must_start_over())
     };
     at_hand.referenced = referenced;
-    at_hand.put_back();
+    at_hand.put_back(py);
     if must_start_over { to_bytes(obj, settings, buffer_callback, Pass::Careful) } else { result }
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn dump<'py>(
     by_value: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<()> {
     let py = obj.py();
-    let _by_value = OfThisDump::set(names_of_modules(by_value)?);
+    let _by_value = OfThisDump::of(by_value)?;
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let write = write_of(file)?;
     let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
@@ -174,7 +174,7 @@ pub(crate) fn fingerprint(obj: &Bound<'_, PyAny>) -> PyResult<String> {
 
 impl Settings {
     /// Checks the arguments as `pickle` does, and with its messages.
-    #[inline]
+    #[inline(always)]
     fn new(protocol: Option<&Bound<'_, PyAny>>, fix_imports: bool, out_of_band: bool) -> PyResult<Self> {
         let protocol = match protocol {
             None => Protocol::HIGHEST,

@@ -7,10 +7,10 @@
 
 use pickle_format::Opcode;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyList, PyString, PyTuple};
 use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
-use python_objects::kind::Kind;
+use python_objects::kind::{Kind, exact};
 use python_objects::list::ListCursor;
 
 use super::engine::Engine;
@@ -43,14 +43,14 @@ impl<'py> Engine<'py, '_> {
     /// Saves most everyday objects, if nothing is to be done before. Inlined into the loops of the containers.
     #[inline(always)]
     pub(super) fn save_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
-        if self.encoder.len() >= self.at_once_below {
+        if !self.encoder.writes_at_once() {
             return AtOnce::NotYet;
         }
+        if let Some(string) = exact::<PyString>(obj) {
+            let shared = self.optimism.is_shared(obj);
+            return AtOnce::done_if(self.save_str_at_once(string, shared));
+        }
         AtOnce::done_if(match Kind::of(obj) {
-            Kind::Str => {
-                let shared = self.optimism.is_shared(obj);
-                self.save_str_at_once(obj, shared)
-            }
             Kind::Int => self.save_int_at_once(obj),
             Kind::Float => self.save_float_at_once(obj),
             Kind::None => {
@@ -82,11 +82,12 @@ impl<'py> Engine<'py, '_> {
     /// its keys to itself.
     #[inline(always)]
     pub(super) fn save_key_at_once(&mut self, key: &Bound<'py, PyAny>, own: bool) -> bool {
-        if self.encoder.len() >= self.at_once_below || Kind::of(key) != Kind::Str {
+        if !self.encoder.writes_at_once() {
             return false;
         }
+        let Some(string) = exact::<PyString>(key) else { return false };
         let shared = if own { self.optimism.is_shared(key) } else { Shared::Maybe };
-        self.save_str_at_once(key, shared)
+        self.save_str_at_once(string, shared)
     }
 
     /// Saves a part of a container, and says whether it is done. If not, it is [interrupted](Self::interrupted).
@@ -113,24 +114,28 @@ impl<'py> Engine<'py, '_> {
 
     /// The same for the key number `place` of its dict: records mostly have the keys of the one before, in the same order.
     #[inline(always)]
-    fn save_key_in_place(&mut self, key: &Bound<'py, PyAny>, own: bool, place: usize) -> bool {
-        if self.encoder.len() >= self.at_once_below {
+    fn save_key_in_place(&mut self, key: &Bound<'py, PyAny>, own: bool, place: usize, like_last: &mut bool) -> bool {
+        if !self.encoder.writes_at_once() {
             return self.save_any_key(key);
         }
-        // The memo has it as long as the dump lasts, so that its address is nothing else's.
-        let (address, index) = self.last_keys[place % LAST_KEYS];
-        if address == identity::of(key) && self.encoder.refer(index) {
-            return true;
+        if *like_last {
+            // The memo has it as long as the dump lasts, so that its address is nothing else's.
+            let (address, index) = self.last_keys[place % LAST_KEYS];
+            if address == identity::of(key) && self.encoder.refer(index) {
+                return true;
+            }
+            *like_last = false;
         }
-        if Kind::of(key) != Kind::Str || own && self.optimism.is_shared(key) == Shared::Never {
-            return self.save_key_part(key, own);
+        let Some(string) = exact::<PyString>(key) else { return self.save_any_key(key) };
+        if own && self.optimism.is_shared(key) == Shared::Never {
+            return self.save_str_at_once(string, Shared::Never) || self.save_any_key(key);
         }
-        match self.memo.look_up(key) {
+        match self.memo.look_up(string) {
             Ok(index) => {
                 self.last_keys[place % LAST_KEYS] = (identity::of(key), index);
                 self.encoder.refer(index) || self.save_any_key(key)
             }
-            Err(free) => self.save_new_key_at_once(key, free) || self.save_any_key(key),
+            Err(free) => self.save_new_key_at_once(string, free) || self.save_any_key(key),
         }
     }
 
@@ -173,7 +178,7 @@ impl<'py> Engine<'py, '_> {
     /// Saves the `__dict__` of an instance, or begins to.
     #[inline]
     pub(super) fn save_attributes(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<Saved> {
-        if self.encoder.len() < self.at_once_below {
+        if self.encoder.writes_at_once() {
             match self.save_dict_at_once(dict) {
                 AtOnce::Done => return Ok(Saved::Done),
                 AtOnce::NotYet => {}
@@ -244,6 +249,7 @@ impl<'py> Engine<'py, '_> {
         self.inline_levels += 1;
         let own = dict::has_keys_of_its_own(dict);
         let (mut taken, attention_from) = (0, if is_batch { BATCH_SIZE } else { 1 });
+        let mut like_last = true;
         // What is in progress where the walk is left: a value whose key is not done, and whether anything.
         let (value, goes_on) = loop {
             let (key, value) = match cursor.next(dict, true) {
@@ -263,7 +269,7 @@ impl<'py> Engine<'py, '_> {
                 }
             };
             taken += 1;
-            if !self.save_key_in_place(&key, own, taken) {
+            if !self.save_key_in_place(&key, own, taken, &mut like_last) {
                 break (Some(value), false);
             }
             if !self.save_part(&value) {

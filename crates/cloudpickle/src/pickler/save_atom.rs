@@ -5,6 +5,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFloatMethods, PyInt, PyString, PyTuple};
+use python_objects::kind::exact;
 use python_objects::{buffer, int, text};
 
 use super::engine::Engine;
@@ -20,55 +21,54 @@ impl<'py> Engine<'py, '_> {
         Ok(Saved::Done)
     }
 
-    /// Saves an `int` of one digit, unless it is to be text.
+    /// Saves an `int` of one digit, which is not to be text.
     #[inline(always)]
     pub(super) fn save_int_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        match obj.cast::<PyInt>().map(int::of_one_digit) {
-            Ok(Some(value)) => self.encoder.try_int(value),
-            _ => false,
+        match exact::<PyInt>(obj).and_then(int::of_one_digit) {
+            Some(value) => {
+                self.encoder.short_int(value);
+                true
+            }
+            None => false,
         }
     }
 
-    /// Saves a `float`, unless it is to be text.
+    /// Saves a `float`, which is not to be text.
     #[inline(always)]
     pub(super) fn save_float_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
-        match obj.cast::<PyFloat>() {
-            Ok(number) if self.settings.binary => {
+        match exact::<PyFloat>(obj) {
+            Some(number) => {
                 self.encoder.float(number.value());
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 
     /// Saves a short `str` of ASCII, from protocol 4 on, or refers to it.
     #[inline(always)]
-    pub(super) fn save_str_at_once(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> bool {
+    pub(super) fn save_str_at_once(&mut self, string: &Bound<'py, PyString>, shared: Shared) -> bool {
         match shared {
-            Shared::Never => {
-                let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
-                ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii))
-            }
-            Shared::Maybe => match self.memo.look_up(obj) {
+            Shared::Never => text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii)),
+            Shared::Maybe => match self.memo.look_up(string) {
                 Ok(index) => self.encoder.refer(index),
-                Err(place) => self.save_new_str_at_once(obj, place),
+                Err(place) => self.save_new_str_at_once(string, place),
             },
         }
     }
 
     /// The same for one that the memo does not have.
     #[inline(never)]
-    fn save_new_str_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
-        self.save_new_key_at_once(obj, place)
+    fn save_new_str_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
+        self.save_new_key_at_once(string, place)
     }
 
     /// The same, inlined into the loop over a dict: a call takes a fifth of what there is to be done.
     #[inline(always)]
-    pub(super) fn save_new_key_at_once(&mut self, obj: &Bound<'py, PyAny>, place: FreePlace) -> bool {
-        let ascii = obj.cast::<PyString>().ok().and_then(|string| text::ascii(string));
-        let is_written = ascii.is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
-        if is_written && !self.settings.fast {
-            self.memo.put_at(place, obj);
+    pub(super) fn save_new_key_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
+        let is_written = text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
+        if is_written {
+            self.memo.put_at(place, string);
             self.encoder.memoize_uncounted();
         }
         is_written

@@ -19,9 +19,27 @@ pub trait Buffer {
     /// Appends bytes, and others behind them.
     fn extend_from_slices(&mut self, first: &[u8], second: &[u8]);
 
-    /// Appends the first `len` of the bytes of a little-endian word.
-    fn extend_from_word(&mut self, word: u64, len: usize) {
-        self.extend_from_slice(&word.to_le_bytes()[..len]);
+    /// Lets opcodes be appended at once as long as fewer bytes than these were appended: nothing else is to be done before.
+    fn append_at_once_below(&mut self, _len: usize) {}
+
+    /// Whether opcodes may be appended at once, and there is room for any with at most 255 bytes of data.
+    fn appends_at_once(&self) -> bool {
+        false
+    }
+
+    /// Appends the first `len` of the bytes of a little-endian word, if that may be done at once. Says whether it did.
+    fn append_word_at_once(&mut self, _word: u64, _len: usize) -> bool {
+        false
+    }
+
+    /// Appends a few bytes, if that may be done at once. Says whether it did.
+    fn append_array_at_once<const N: usize>(&mut self, _bytes: [u8; N]) -> bool {
+        false
+    }
+
+    /// Appends an opcode, a length of one byte, and as many bytes, if that may be done at once. Says whether it did.
+    fn append_short_at_once(&mut self, _opcode: u8, _bytes: &[u8]) -> bool {
+        false
     }
 
     /// Makes room for so many bytes more, or returns false for lack of memory.

@@ -70,11 +70,15 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
-    /// Hands over the buffer, in which a pickle must be whole if it is to be used, and memory for another encoder's
-    /// [`memoize_what_is_referenced`](Self::memoize_what_is_referenced).
+    /// The buffer, for what becomes of it when the pickle is whole.
+    pub fn buffer_mut(&mut self) -> &mut B {
+        &mut self.buffer
+    }
+
+    /// Hands over the memory for another encoder's [`memoize_what_is_referenced`](Self::memoize_what_is_referenced).
     #[must_use]
-    pub fn into_parts(self) -> (B, Option<Box<Referenced>>) {
-        (self.buffer, self.referenced)
+    pub fn take_referenced(&mut self) -> Option<Box<Referenced>> {
+        self.referenced.take()
     }
 
     /// From now on, only what is referred to is memoized: of the calls of [`memoize`](Self::memoize), those have an effect
@@ -111,6 +115,7 @@ impl<B: Buffer> Encoder<B> {
     /// `PROTO` stands before the first frame, for it tells the reader whether there are frames.
     pub fn start(&mut self) {
         debug_assert_eq!(self.framing, Framing::Off, "a pickle is being written");
+        self.buffer.append_at_once_below(0);
         if self.protocol.has_proto_header() {
             self.write(&argument::uint1(Opcode::Proto, self.protocol.number()));
         }
@@ -131,6 +136,7 @@ impl<B: Buffer> Encoder<B> {
 
     fn close_frame(&mut self) {
         let Some(start) = self.framing.start_of_frame() else { return };
+        self.buffer.append_at_once_below(0);
         let has_header = self.framing.close(&mut self.buffer);
         if let Some(referenced) = &mut self.referenced {
             if has_header {
@@ -173,6 +179,24 @@ impl<B: Buffer> Encoder<B> {
             self.buffer.append_zeros(referenced.room());
             referenced.leave_room(start..self.buffer.len());
         }
+    }
+
+    /// To be called where an object begins: begins a frame, if one is due, and says until how many bytes are buffered atoms
+    /// may be written at once, without asking [`boundary`](Self::boundary) before each.
+    ///
+    /// They are written so until the frame ends. Does nothing where values are text.
+    pub fn write_at_once_below(&mut self, len: usize) {
+        self.framing.enter(&mut self.buffer);
+        if self.binary {
+            self.buffer.append_at_once_below(len);
+        }
+    }
+
+    /// Whether atoms may be written at once.
+    #[inline(always)]
+    #[must_use]
+    pub fn writes_at_once(&self) -> bool {
+        self.buffer.appends_at_once()
     }
 
     /// How many bytes will be buffered when [`boundary`](Self::boundary) may say so, if no large payload comes before.
@@ -223,17 +247,17 @@ impl<B: Buffer> Encoder<B> {
     pub fn op(&mut self, opcode: Opcode) {
         self.expect(opcode);
         debug_assert_eq!(opcode.info().argument, ArgumentKind::None, "{} has an argument", opcode.name());
-        self.framing.enter(&mut self.buffer);
-        self.buffer.push(opcode.byte());
+        if !self.buffer.append_array_at_once([opcode.byte()]) {
+            self.write_one(opcode.byte());
+        }
     }
 
     /// An opcode that has no argument, and perhaps a `MARK` behind it.
     #[inline(always)]
     pub fn op_and_mark_if(&mut self, opcode: Opcode, has_mark: bool) {
         self.expect(opcode);
-        self.framing.enter(&mut self.buffer);
-        let bytes = u64::from(opcode.byte()) | u64::from(Opcode::Mark.byte()) << 8;
-        self.buffer.extend_from_word(bytes, 1 + usize::from(has_mark));
+        let both = u64::from(opcode.byte()) | u64::from(Opcode::Mark.byte()) << 8;
+        self.write_word(both, 1 + usize::from(has_mark));
     }
 
     /// Whole opcodes that an encoder for the same protocol, or for an older one, wrote outside frames; no memo index is among
@@ -306,27 +330,18 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
-    /// An `int` of at most 32 bits, where ints are binary. For others it writes nothing and returns false.
+    /// An `int` of at most 32 bits, from protocol 1 on: `BININT1`, `BININT2` or `BININT`.
     #[inline(always)]
-    pub fn try_int(&mut self, value: i64) -> bool {
-        let Ok(value) = i32::try_from(value) else { return false };
-        if self.binary {
-            self.short_int(value);
-        }
-        self.binary
-    }
+    pub fn short_int(&mut self, value: i32) {
+        /// The opcodes, and how long they are with their arguments.
+        const OPCODES: [(u8, u8); 3] =
+            [(Opcode::BinInt1.byte(), 2), (Opcode::BinInt2.byte(), 3), (Opcode::BinInt.byte(), 5)];
 
-    #[inline(always)]
-    fn short_int(&mut self, value: i32) {
-        self.framing.enter(&mut self.buffer);
-        // One store for all three, of which a part counts: the lengths of ints in a row are hard to foresee.
-        let (opcode, len) = match value {
-            0..=0xff => (Opcode::BinInt1, 2),
-            0x100..=0xffff => (Opcode::BinInt2, 3),
-            _ => (Opcode::BinInt, 5),
-        };
-        let bytes = u64::from(opcode.byte()) | u64::from(value.cast_unsigned()) << 8;
-        self.buffer.extend_from_word(bytes, len);
+        debug_assert!(self.binary, "the caller asks for that");
+        let value = value.cast_unsigned();
+        // Without branches, and one store of which a part counts: the lengths of ints in a row are hard to foresee.
+        let (opcode, len) = OPCODES[usize::from(value > 0xff) + usize::from(value > 0xffff)];
+        self.write_word(u64::from(opcode) | u64::from(value) << 8, len.into());
     }
 
     #[cold]
@@ -374,7 +389,10 @@ impl<B: Buffer> Encoder<B> {
     #[inline(always)]
     pub fn float(&mut self, value: f64) {
         self.expect(Opcode::BinFloat);
-        self.write(&argument::float8(Opcode::BinFloat, value));
+        let bytes = argument::float8(Opcode::BinFloat, value);
+        if !self.buffer.append_array_at_once(bytes) {
+            self.write_few(&bytes);
+        }
     }
 
     /// A `float` as `repr` writes it, for protocol 0: `FLOAT`.
@@ -408,12 +426,17 @@ impl<B: Buffer> Encoder<B> {
     /// A `str` of at most 255 bytes, from protocol 4 on: `SHORT_BINUNICODE`. For others it writes nothing and returns false.
     #[inline(always)]
     pub fn try_short_unicode(&mut self, utf8: &[u8]) -> bool {
-        let Ok(len) = u8::try_from(utf8.len()) else { return false };
         if !self.has_short_unicode {
             return false;
         }
-        self.framing.enter(&mut self.buffer);
-        self.buffer.extend_from_slices(&argument::uint1(Opcode::ShortBinUnicode, len), utf8);
+        self.buffer.append_short_at_once(Opcode::ShortBinUnicode.byte(), utf8)
+            || self.try_short_unicode_not_at_once(utf8)
+    }
+
+    #[inline(never)]
+    fn try_short_unicode_not_at_once(&mut self, utf8: &[u8]) -> bool {
+        let Ok(len) = u8::try_from(utf8.len()) else { return false };
+        self.write_with_data(&argument::uint1(Opcode::ShortBinUnicode, len), utf8);
         true
     }
 
@@ -552,8 +575,7 @@ impl<B: Buffer> Encoder<B> {
             && !self.framing.is_due()
             && let Some(byte) = referenced.refer_at_once(self.buffer.len() + SHORT_REFERENCE, index)
         {
-            let bytes = u64::from(Opcode::BinGet.byte()) | u64::from(byte) << 8;
-            self.buffer.extend_from_word(bytes, SHORT_REFERENCE);
+            self.write_word(u64::from(Opcode::BinGet.byte()) | u64::from(byte) << 8, SHORT_REFERENCE);
             return true;
         }
         self.refer_for_the_first_time(index)
@@ -632,6 +654,29 @@ impl<B: Buffer> Encoder<B> {
     fn write(&mut self, bytes: &[u8]) {
         self.framing.enter(&mut self.buffer);
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Appends the first `len` of the bytes of a little-endian word.
+    #[inline(always)]
+    fn write_word(&mut self, word: u64, len: usize) {
+        if !self.buffer.append_word_at_once(word, len) {
+            self.write_start_of_word(word, len);
+        }
+    }
+
+    #[inline(never)]
+    fn write_start_of_word(&mut self, word: u64, len: usize) {
+        self.write(&word.to_le_bytes()[..len]);
+    }
+
+    #[inline(never)]
+    fn write_one(&mut self, byte: u8) {
+        self.write(&[byte]);
+    }
+
+    #[inline(never)]
+    fn write_few(&mut self, bytes: &[u8]) {
+        self.write(bytes);
     }
 
     /// Appends an opcode with its length, and the data of that length.

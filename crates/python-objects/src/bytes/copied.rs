@@ -11,6 +11,8 @@ use crate::ndarray::PlainArray;
 /// Bytes that are appended one after the other, and become a `bytes` object in the end.
 pub struct BytesBuilder<'py> {
     bytes: Vec<u8>,
+    /// Bytes are appended at once as long as there are fewer than these.
+    at_once_below: usize,
     attached: PhantomData<Python<'py>>,
 }
 
@@ -18,14 +20,14 @@ impl<'py> BytesBuilder<'py> {
     /// Nothing yet.
     #[must_use]
     pub fn new(_py: Python<'py>) -> Self {
-        Self { bytes: Vec::with_capacity(1024), attached: PhantomData }
+        Self { bytes: Vec::with_capacity(1024), at_once_below: 0, attached: PhantomData }
     }
 
     /// The object.
     ///
     /// # Errors
     /// `MemoryError`.
-    pub fn finish(self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    pub fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.bytes))
     }
 
@@ -68,9 +70,38 @@ impl<'py> BytesBuilder<'py> {
         self.bytes.extend_from_slice(second);
     }
 
-    /// Appends the first `len` of the eight bytes of a little-endian word.
-    pub fn extend_from_word(&mut self, word: u64, len: usize) {
-        self.bytes.extend_from_slice(&word.to_le_bytes()[..len]);
+    /// Lets bytes be appended at once as long as there are fewer than these.
+    pub fn append_at_once_below(&mut self, len: usize) {
+        self.at_once_below = len;
+    }
+
+    /// Whether bytes may be appended at once.
+    #[must_use]
+    pub fn appends_at_once(&self) -> bool {
+        self.bytes.len() < self.at_once_below
+    }
+
+    /// Appends the first `len` of the eight bytes of a little-endian word, if that may be done at once. Says whether it did.
+    pub fn append_word_at_once(&mut self, word: u64, len: usize) -> bool {
+        self.append_at_once(&[&word.to_le_bytes()[..len]])
+    }
+
+    /// Appends bytes, if that may be done at once. Says whether it did.
+    pub fn append_array_at_once<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        self.append_at_once(&[&bytes])
+    }
+
+    /// Appends a byte, a length of one byte, and as many bytes, if that may be done at once. Says whether it did.
+    pub fn append_short_at_once(&mut self, first: u8, bytes: &[u8]) -> bool {
+        u8::try_from(bytes.len()).is_ok_and(|len| self.append_at_once(&[&[first, len], bytes]))
+    }
+
+    fn append_at_once(&mut self, pieces: &[&[u8]]) -> bool {
+        let at_once = self.appends_at_once();
+        if at_once {
+            pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+        }
+        at_once
     }
 
     /// Appends the bytes of a buffer.

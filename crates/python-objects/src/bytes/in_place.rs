@@ -17,7 +17,10 @@ use crate::ndarray::PlainArray;
 
 /// What is written stands beside the object at first: most pickles are short, and a copy costs less than making an object
 /// and changing its length.
-const BESIDE: usize = 1024;
+const BESIDE: usize = 1024 + AT_ONCE;
+
+/// For so many bytes there is room where they are appended at once: more than for an opcode with its length and 255 bytes.
+const AT_ONCE: usize = 264;
 
 /// Up to this length too, in memory that the thread keeps: an object that grew to it would be copied several times, and
 /// its pages be new to the process each time (a tenth of the time for 10 000 records).
@@ -52,12 +55,16 @@ unsafe extern "C" {
 /// Bytes that are appended one after the other, and become a `bytes` object in the end.
 ///
 /// Invariants: `start` points to `capacity` bytes that nobody else reads or writes, of which the first `len` are
-/// initialised; `capacity` is at most `isize::MAX`. If `object` is null the bytes are those of `beside`; else they are the
+/// initialised; `capacity` is at most `isize::MAX`. `below` is 0, or at least `AT_ONCE` less than `capacity`. If `object` is null the bytes are those of `beside`; else they are the
 /// contents of `object`, a `bytes` of which this is the only reference.
 pub struct BytesBuilder<'py> {
     start: *mut u8,
     len: usize,
     capacity: usize,
+    /// Bytes are appended at once as long as there are fewer than these.
+    below: usize,
+    /// The same, were there room without end.
+    at_once_below: usize,
     object: *mut ffi::PyObject,
     beside: Memory,
     attached: PhantomData<Python<'py>>,
@@ -69,14 +76,15 @@ impl<'py> BytesBuilder<'py> {
     pub fn new(_py: Python<'py>) -> Self {
         let mut beside = AT_HAND.take().unwrap_or_else(|| Box::new_uninit_slice(BESIDE));
         let (start, capacity) = (beside.as_mut_ptr().cast(), beside.len());
-        Self { start, len: 0, capacity, object: std::ptr::null_mut(), beside, attached: PhantomData }
+        let object = std::ptr::null_mut();
+        Self { start, len: 0, capacity, below: 0, at_once_below: 0, object, beside, attached: PhantomData }
     }
 
-    /// The object.
+    /// The object. Nothing is there any more then.
     ///
     /// # Errors
     /// `MemoryError`.
-    pub fn finish(mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    pub fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         if self.object.is_null() {
             if self.len > BESIDE {
                 EXPECTED.store(0, Ordering::Relaxed);
@@ -88,17 +96,21 @@ impl<'py> BytesBuilder<'py> {
             }?;
             return Ok(object.cast_into()?);
         }
-        let expected = if self.len <= TOO_LARGE_TO_EXPECT { self.len + self.len / (2 * SPARE) } else { 0 };
+        let (len, capacity) = (self.len, self.capacity);
+        let (beside, beside_capacity) = (self.beside.as_mut_ptr().cast(), self.beside.len());
+        let start = std::mem::replace(&mut self.start, beside);
+        (self.len, self.capacity, self.below) = (0, beside_capacity, 0);
+        let expected = if len <= TOO_LARGE_TO_EXPECT { len + len / (2 * SPARE) } else { 0 };
         EXPECTED.store(expected, Ordering::Relaxed);
         let mut object = std::mem::replace(&mut self.object, std::ptr::null_mut());
         // SAFETY: `object` is a `bytes` with one reference and without a hash, of `capacity` bytes and a zero behind them, and
         // `len` is less or the same. `_PyBytes_Resize` gives it back, perhaps elsewhere, or is null and an exception is set.
         let object = unsafe {
-            if self.capacity - self.len <= self.len / SPARE {
-                (*object.cast::<ffi::PyVarObject>()).ob_size = self.len.cast_signed();
-                self.start.add(self.len).write(0);
+            if capacity - len <= len / SPARE {
+                (*object.cast::<ffi::PyVarObject>()).ob_size = len.cast_signed();
+                start.add(len).write(0);
             } else {
-                _PyBytes_Resize(&raw mut object, self.len.cast_signed());
+                _PyBytes_Resize(&raw mut object, len.cast_signed());
             }
             Bound::from_owned_ptr_or_err(py, object)
         }?;
@@ -162,13 +174,60 @@ impl<'py> BytesBuilder<'py> {
         self.len += len;
     }
 
-    /// Appends the first `len` of the eight bytes of a little-endian word.
+    /// Lets bytes be appended at once as long as there are fewer than these.
+    pub fn append_at_once_below(&mut self, len: usize) {
+        self.at_once_below = len;
+        self.below = len.min(self.capacity.saturating_sub(AT_ONCE));
+    }
+
+    /// Whether bytes may be appended at once.
     #[inline(always)]
-    pub fn extend_from_word(&mut self, word: u64, len: usize) {
-        self.reserve(size_of_val(&word));
-        // SAFETY: there is room for all eight bytes.
-        unsafe { self.start.add(self.len).cast::<[u8; 8]>().write(word.to_le_bytes()) };
-        self.len += len.min(size_of_val(&word));
+    #[must_use]
+    pub fn appends_at_once(&self) -> bool {
+        self.len < self.below
+    }
+
+    /// Appends the first `len` of the eight bytes of a little-endian word, if that may be done at once. Says whether it did.
+    #[inline(always)]
+    pub fn append_word_at_once(&mut self, word: u64, len: usize) -> bool {
+        if self.appends_at_once() {
+            // SAFETY: there is room for all eight bytes.
+            unsafe { self.start.add(self.len).cast::<[u8; 8]>().write(word.to_le_bytes()) };
+            self.len += len.min(size_of_val(&word));
+            return true;
+        }
+        false
+    }
+
+    /// Appends bytes, if that may be done at once. Says whether it did.
+    #[inline(always)]
+    pub fn append_array_at_once<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        const { assert!(N <= AT_ONCE) };
+        if self.appends_at_once() {
+            // SAFETY: there is room.
+            unsafe { self.append(&bytes) };
+            return true;
+        }
+        false
+    }
+
+    /// Appends a byte, a length of one byte, and as many bytes, if that may be done at once. Says whether it did.
+    #[inline(always)]
+    pub fn append_short_at_once(&mut self, first: u8, bytes: &[u8]) -> bool {
+        const { assert!(u8::MAX as usize + 2 <= AT_ONCE) };
+        if let Ok(len) = u8::try_from(bytes.len())
+            && self.appends_at_once()
+        {
+            // SAFETY: there is room for all of it; nobody else has a reference to what is behind the first `len` bytes.
+            unsafe {
+                let end = self.start.add(self.len);
+                end.cast::<[u8; 2]>().write([first, len]);
+                copy(bytes, end.add(2));
+            }
+            self.len += 2 + bytes.len();
+            return true;
+        }
+        false
     }
 
     /// Appends the bytes of a buffer.
@@ -255,11 +314,13 @@ impl<'py> BytesBuilder<'py> {
             if self.object.is_null() {
                 ffi::PyErr_Clear();
                 (self.start, self.len, self.capacity) = (self.beside.as_mut_ptr().cast(), 0, self.beside.len());
+                self.append_at_once_below(self.at_once_below);
                 return false;
             }
             self.start = ffi::PyBytes_AsString(self.object).cast();
         }
         self.capacity = capacity.cast_unsigned();
+        self.append_at_once_below(self.at_once_below);
         // With the zero behind it.
         large_pages::advise(self.start, self.capacity + 1);
         true
@@ -281,6 +342,7 @@ impl BytesBuilder<'_> {
         }
         self.beside = longer.into_boxed_slice();
         (self.start, self.capacity) = (self.beside.as_mut_ptr().cast(), LONG_BESIDE);
+        self.append_at_once_below(self.at_once_below);
         true
     }
 }

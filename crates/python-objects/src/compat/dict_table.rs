@@ -18,6 +18,21 @@ pub(crate) enum Found<T> {
     Unknown,
 }
 
+/// Where a walk stands.
+#[derive(Default)]
+#[cfg_attr(PyPy, allow(dead_code))]
+pub(crate) struct Position {
+    /// What `PyDict_Next` counts.
+    pub(crate) index: isize,
+    /// What was found out about the table of keys, to be found out once.
+    table: Table,
+}
+
+#[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
+use known::Table;
+#[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
+use unknown::Table;
+
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
 pub(crate) use known::{has_own_table, learn, next, shared_keys, shared_table};
 #[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
@@ -32,7 +47,7 @@ mod known {
     use pyo3::prelude::*;
     use pyo3::types::PyDict;
 
-    use super::Found;
+    use super::{Found, Position};
 
     /// Whether the layout is what it is taken for here.
     static KNOWN: AtomicBool = AtomicBool::new(false);
@@ -48,20 +63,45 @@ mod known {
         values: *const u8,
     }
 
-    /// `PyDictKeysObject`, up to its indices; behind those, whose size is in `log2_index_bytes`, there are the entries.
+    /// `PyDictKeysObject`, up to its indices; behind those there are the entries.
     #[repr(C)]
     struct Keys {
         references: isize,
         log2_size: u8,
-        log2_index_bytes: u8,
-        kind: u8,
+        shape: Shape,
         version: u32,
         usable: isize,
         entries: isize,
     }
 
+    /// How the table is laid out: the logarithm of how many bytes its indices have, and the kind of its keys.
+    type Shape = [u8; 2];
+
     /// `DICT_KEYS_GENERAL`: entries have hashes, for keys of any type.
     const GENERAL: u8 = 0;
+    /// No table's.
+    const NO_SHAPE: Shape = [u8::MAX; 2];
+
+    /// Where the entries of tables of one shape begin, all of whose keys are strings.
+    pub(crate) struct Table {
+        shape: Shape,
+        entries: usize,
+    }
+
+    impl Default for Table {
+        fn default() -> Self {
+            Self { shape: NO_SHAPE, entries: 0 }
+        }
+    }
+
+    impl Table {
+        /// That of the tables of this shape; nothing if it is not known.
+        #[inline]
+        fn of(shape: Shape) -> Option<Self> {
+            let [log2_index_bytes, kind] = shape;
+            (kind != GENERAL).then(|| Self { shape, entries: size_of::<Keys>() + (1 << log2_index_bytes) })
+        }
+    }
 
     /// An entry of a table whose keys are all strings.
     #[repr(C)]
@@ -77,38 +117,61 @@ mod known {
     #[inline]
     pub(crate) unsafe fn next(
         dict: *mut ffi::PyObject,
-        position: &mut isize,
+        position: &mut Position,
     ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
         if !KNOWN.load(Ordering::Relaxed) {
             return Found::Unknown;
         }
         // SAFETY: by the condition above and the layout, which `learn` tried out. The position is compared with the bounds
-        // of what the dict has at this moment.
+        // of what the dict has at this moment, and the shape of which something is known with that of its table.
         unsafe {
             let dict = dict.cast::<Dict>();
             let keys = (*dict).keys;
-            if (*keys).kind == GENERAL {
-                return Found::Unknown;
+            if (*keys).shape != position.table.shape {
+                let Some(table) = Table::of((*keys).shape) else { return Found::Unknown };
+                position.table = table;
             }
-            let entries = keys.add(1).byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
+            let entries = keys.byte_add(position.table.entries).cast::<Entry>();
             let values = (*dict).values;
             if !values.is_null() {
-                if position.cast_unsigned() >= (*dict).used.cast_unsigned() {
+                if position.index.cast_unsigned() >= (*dict).used.cast_unsigned() {
                     return Found::End;
                 }
-                let index = shared::index_of(values, *position);
-                *position += 1;
+                let index = shared::index_of(values, position.index);
+                position.index += 1;
                 return Found::Item(((*entries.add(index)).key, *shared::values(values).add(index)));
             }
-            while position.cast_unsigned() < (*keys).entries.cast_unsigned() {
-                let Entry { key, value } = *entries.offset(*position);
-                *position += 1;
+            if position.index.cast_unsigned() >= (*keys).entries.cast_unsigned() {
+                return Found::End;
+            }
+            let Entry { key, value } = *entries.offset(position.index);
+            position.index += 1;
+            if value.is_null() { next_behind_gap(keys, entries, position) } else { Found::Item((key, value)) }
+        }
+    }
+
+    /// The next item behind one that was taken out.
+    ///
+    /// # Safety
+    /// These are the keys of a live dict that nobody changes meanwhile, and their entries.
+    #[cold]
+    #[inline(never)]
+    unsafe fn next_behind_gap(
+        keys: *const Keys,
+        entries: *const Entry,
+        position: &mut Position,
+    ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
+        // SAFETY: by the condition above; the position is compared with the bounds.
+        unsafe {
+            while position.index.cast_unsigned() < (*keys).entries.cast_unsigned() {
+                let Entry { key, value } = *entries.offset(position.index);
+                position.index += 1;
                 if !value.is_null() {
                     return Found::Item((key, value));
                 }
             }
-            Found::End
         }
+        Found::End
     }
 
     /// The address of the table of keys that the dict shares with others, and how many keys it has.
@@ -146,7 +209,7 @@ mod known {
         // table, and never taken out.
         unsafe {
             let keys = (*dict.cast::<Dict>()).keys;
-            let entries = keys.add(1).byte_add(1 << (*keys).log2_index_bytes).cast::<Entry>();
+            let entries = keys.add(1).byte_add(1 << (*keys).shape[0]).cast::<Entry>();
             (0..(*keys).entries).map(|index| (*entries.offset(index)).key).collect()
         }
     }
@@ -233,17 +296,17 @@ samples[5]['b'] = 2
     }
 
     fn is_as_expected(dict: &Bound<'_, PyDict>) -> bool {
-        let (mut position, mut expected_position) = (0, 0);
+        let (mut position, mut expected_index) = (Position::default(), 0);
         loop {
             let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
             // SAFETY: a live dict, which nobody changes: nothing runs meanwhile. The out-parameters are locals.
             let (found, expected) = unsafe {
                 let found = next(dict.as_ptr(), &mut position);
-                (found, ffi::PyDict_Next(dict.as_ptr(), &raw mut expected_position, &raw mut key, &raw mut value))
+                (found, ffi::PyDict_Next(dict.as_ptr(), &raw mut expected_index, &raw mut key, &raw mut value))
             };
             match found {
                 Found::End => return expected == 0,
-                Found::Item(item) if expected != 0 && item == (key, value) && position == expected_position => {}
+                Found::Item(item) if expected != 0 && item == (key, value) && position.index == expected_index => {}
                 Found::Item(_) | Found::Unknown => return false,
             }
         }
@@ -255,14 +318,18 @@ mod unknown {
     use pyo3::ffi;
     use pyo3::prelude::*;
 
-    use super::Found;
+    use super::{Found, Position};
+
+    /// Nothing: the layout is not known here.
+    #[derive(Default)]
+    pub(crate) struct Table;
 
     /// Nothing: the layout is not known here.
     #[inline]
     #[cfg_attr(PyPy, allow(dead_code))]
     pub(crate) unsafe fn next(
         _dict: *mut ffi::PyObject,
-        _position: &mut isize,
+        _position: &mut Position,
     ) -> Found<(*mut ffi::PyObject, *mut ffi::PyObject)> {
         Found::Unknown
     }
