@@ -134,6 +134,7 @@ impl<'py, 's> Engine<'py, 's> {
         memo: InUse<'s, Memo>,
         base_globals: &'s BaseGlobals,
     ) -> Self {
+        let runtime = Runtime::get(py);
         let mut encoder = Encoder::with_buffer(settings.protocol, Written::nothing(py));
         encoder.set_binary(settings.binary);
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
@@ -142,7 +143,7 @@ impl<'py, 's> Engine<'py, 's> {
         let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
         Self {
             py,
-            runtime: Runtime::get(py),
+            runtime,
             settings,
             encoder,
             output,

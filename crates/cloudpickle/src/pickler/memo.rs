@@ -19,6 +19,8 @@ pub(crate) struct Memo {
     bits: u32,
     /// How many objects there may be before it has to grow.
     room: usize,
+    /// The same, but no more than have an index of four bytes.
+    room_at_once: usize,
     objects: Vec<Py<PyAny>>,
 }
 
@@ -130,13 +132,16 @@ impl Memo {
 
     /// Adds `obj`, which was just looked up.
     #[inline(always)]
-    pub(super) fn put_at(&mut self, place: FreePlace, obj: &Bound<'_, PyAny>) {
-        if self.objects.len() >= self.room {
-            self.put(obj);
+    pub(super) fn put_at(&mut self, place: FreePlace, obj: Bound<'_, PyAny>) {
+        let index = self.objects.len();
+        if index >= self.room_at_once {
+            self.put(&obj);
             return;
         }
-        self.table[place.0] = Entry::new(identity::of(obj), self.objects.len());
-        push_where_there_is_room(&mut self.objects, obj.clone().unbind());
+        #[expect(clippy::cast_possible_truncation, reason = "it was compared")]
+        let index = index as u32;
+        self.table[place.0] = Entry { address: identity::of(&obj), index };
+        push_where_there_is_room(&mut self.objects, obj.unbind());
     }
 
     #[inline(never)]
@@ -230,6 +235,7 @@ impl Memo {
         let entries = std::mem::replace(&mut self.table, table);
         self.bits = len.trailing_zeros();
         self.room = room;
+        self.room_at_once = room.min(u32::MAX as usize);
         for entry in entries {
             if entry.address != 0 {
                 let at = self.find(entry.address);
@@ -310,6 +316,7 @@ impl Memo {
             table: self.table.clone(),
             bits: self.bits,
             room: self.room,
+            room_at_once: self.room_at_once,
             objects: self.objects.iter().map(|object| object.clone_ref(py)).collect(),
         }
     }

@@ -102,9 +102,11 @@ impl Optimism {
         }
     }
 
-    /// An optimistic pass, where the counts of references can be relied on.
-    pub(super) fn where_possible() -> Self {
-        if COUNTS_ARE_EXACT { Self { sole: SOLE, optimistic: true, ..Self::none() } } else { Self::none() }
+    /// Makes it an optimistic pass, where the counts of references can be relied on. To be called at the beginning.
+    pub(super) fn be_optimistic_where_possible(&mut self) {
+        if COUNTS_ARE_EXACT {
+            (self.sole, self.optimistic) = (SOLE, true);
+        }
     }
 
     /// Whether the dump failed only because it is to start over.

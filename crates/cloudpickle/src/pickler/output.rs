@@ -74,6 +74,10 @@ impl Buffer for Written<'_> {
         self.0.extend_from_slices(first, second);
     }
 
+    fn append_short_data_at_once(&mut self, may_be: bool) {
+        self.0.append_short_data_at_once(may_be);
+    }
+
     fn append_at_once_below(&mut self, len: usize) {
         self.0.append_at_once_below(len);
     }

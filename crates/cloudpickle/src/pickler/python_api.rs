@@ -13,7 +13,6 @@ use super::engine::{self, Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
-use super::optimism::Optimism;
 use super::output::Output;
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
@@ -95,8 +94,10 @@ fn to_bytes<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = obj.py();
     let mut at_hand = AtHand::take().unwrap_or_default();
-    let mut referenced = at_hand.referenced.take();
-    let (result, must_start_over) = {
+    let referenced = at_hand.referenced.take();
+    let for_the_next;
+    let (result, must_start_over);
+    {
         let base_globals = BaseGlobals::default();
         let hooks = Hooks::plain(buffer_callback.clone());
         let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
@@ -106,18 +107,18 @@ fn to_bytes<'py>(
         }
         match pass {
             // Where the memo's entries are written at once, they would depend on the counts of references.
-            Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism = Optimism::where_possible(),
+            Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism.be_optimistic_where_possible(),
             Pass::Optimistic | Pass::Careful => {}
             Pass::WithoutShortcuts => engine.take_no_shortcuts(),
         }
         if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
             engine.names = Copied::Before;
         }
-        let result = engine.dump(obj).and_then(|()| engine.encoder.buffer_mut().finish(py));
-        referenced = engine.encoder.take_referenced();
-        (result, engine.optimism.must_start_over())
-    };
-    at_hand.referenced = referenced;
+        result = engine.dump(obj).and_then(|()| engine.encoder.buffer_mut().finish(py));
+        must_start_over = engine.optimism.must_start_over();
+        for_the_next = engine.encoder.take_referenced();
+    }
+    at_hand.referenced = for_the_next;
     at_hand.put_back(py);
     if must_start_over { to_bytes(obj, settings, buffer_callback, Pass::Careful) } else { result }
 }

@@ -12,9 +12,11 @@ use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
 use python_objects::kind::{Kind, exact};
 use python_objects::list::ListCursor;
+use python_objects::text;
 
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable};
+use super::memo::FreePlace;
 use super::optimism::Shared;
 use super::save_container::{BATCH_SIZE, Batch, DictFrame, ListFrame, TupleFrame};
 
@@ -114,28 +116,37 @@ impl<'py> Engine<'py, '_> {
 
     /// The same for the key number `place` of its dict: records mostly have the keys of the one before, in the same order.
     #[inline(always)]
-    fn save_key_in_place(&mut self, key: &Bound<'py, PyAny>, own: bool, place: usize, like_last: &mut bool) -> bool {
+    fn save_key_in_place(&mut self, key: Bound<'py, PyAny>, own: bool, place: usize, like_last: &mut bool) -> bool {
         if !self.encoder.writes_at_once() {
-            return self.save_any_key(key);
+            return self.save_any_key(&key);
         }
         if *like_last {
             // The memo has it as long as the dump lasts, so that its address is nothing else's.
             let (address, index) = self.last_keys[place % LAST_KEYS];
-            if address == identity::of(key) && self.encoder.refer(index) {
+            if address == identity::of(&key) && self.encoder.refer(index) {
                 return true;
             }
             *like_last = false;
         }
-        let Some(string) = exact::<PyString>(key) else { return self.save_any_key(key) };
-        if own && self.optimism.is_shared(key) == Shared::Never {
-            return self.save_str_at_once(string, Shared::Never) || self.save_any_key(key);
+        let Some(string) = exact::<PyString>(&key) else { return self.save_any_key(&key) };
+        if own && self.optimism.is_shared(&key) == Shared::Never {
+            return self.save_str_at_once(string, Shared::Never) || self.save_any_key(&key);
         }
         match self.memo.look_up(string) {
             Ok(index) => {
-                self.last_keys[place % LAST_KEYS] = (identity::of(key), index);
-                self.encoder.refer(index) || self.save_any_key(key)
+                self.last_keys[place % LAST_KEYS] = (identity::of(&key), index);
+                self.encoder.refer(index) || self.save_any_key(&key)
             }
-            Err(free) => self.save_new_key_at_once(string, free) || self.save_any_key(key),
+            Err(free) => {
+                let is_written = text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
+                if !is_written {
+                    return self.save_any_key(&key);
+                }
+                // The reference goes where another one would have to be made.
+                self.memo.put_at(free, key);
+                self.encoder.memoize_uncounted();
+                true
+            }
         }
     }
 
@@ -164,15 +175,22 @@ impl<'py> Engine<'py, '_> {
         self.failure.take().map_or(Ok(Saved::Suspended), Err)
     }
 
-    /// If the memo has `obj`: what became of the attempt to refer to it.
+    /// Where `obj` belongs in the memo, if it may be met again; or, if the memo has it, what became of the attempt to refer
+    /// to it.
     #[inline(always)]
-    fn met_again(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> Option<AtOnce> {
-        if shared == Shared::Never { None } else { self.looked_up(obj) }
+    fn place_of(&mut self, obj: &Bound<'py, PyAny>) -> Result<Option<FreePlace>, AtOnce> {
+        match self.optimism.is_shared(obj) {
+            Shared::Never => Ok(None),
+            Shared::Maybe => self.look_up(obj).map(Some),
+        }
     }
 
     #[inline(never)]
-    fn looked_up(&mut self, obj: &Bound<'py, PyAny>) -> Option<AtOnce> {
-        self.memo.get(obj).map(|index| AtOnce::done_if(self.encoder.refer(index)))
+    fn look_up(&mut self, obj: &Bound<'py, PyAny>) -> Result<FreePlace, AtOnce> {
+        match self.memo.look_up(obj) {
+            Ok(index) => Err(AtOnce::done_if(self.encoder.refer(index))),
+            Err(place) => Ok(place),
+        }
     }
 
     /// Saves the `__dict__` of an instance, or begins to.
@@ -195,12 +213,12 @@ impl<'py> Engine<'py, '_> {
         if len >= BATCH_SIZE || self.inline_levels >= self.levels_at_once {
             return AtOnce::NotYet;
         }
-        let shared = self.optimism.is_shared(obj);
-        if let Some(outcome) = self.met_again(obj, shared) {
-            return outcome;
-        }
+        let place = match self.place_of(obj) {
+            Ok(place) => place,
+            Err(outcome) => return outcome,
+        };
         let is_batch = len > 1;
-        self.begin_container(Opcode::EmptyList, obj, shared, is_batch);
+        self.begin_container(Opcode::EmptyList, obj, place, is_batch);
         if len == 0 {
             return AtOnce::Done;
         }
@@ -237,21 +255,23 @@ impl<'py> Engine<'py, '_> {
             return AtOnce::NotYet;
         }
         let Ok(mut cursor) = DictCursor::new(dict) else { return AtOnce::NotYet };
-        let shared = self.optimism.is_shared(obj);
-        if let Some(outcome) = self.met_again(obj, shared) {
-            return outcome;
-        }
+        let place = match self.place_of(obj) {
+            Ok(place) => place,
+            Err(outcome) => return outcome,
+        };
         let is_batch = len > 1;
-        self.begin_container(Opcode::EmptyDict, obj, shared, is_batch);
+        self.begin_container(Opcode::EmptyDict, obj, place, is_batch);
         if len == 0 {
             return AtOnce::Done;
         }
         self.inline_levels += 1;
         let own = dict::has_keys_of_its_own(dict);
-        let (mut taken, attention_from) = (0, if is_batch { BATCH_SIZE } else { 1 });
+        // How many items are to be taken until attention is needed, and how many were before these.
+        let until_attention = if is_batch { BATCH_SIZE } else { 1 };
+        let (mut left, mut before) = (until_attention, 0);
         let mut like_last = true;
         // What is in progress where the walk is left: a value whose key is not done, and whether anything.
-        let (value, goes_on) = loop {
+        let (taken, value, goes_on) = loop {
             let (key, value) = match cursor.next(dict, true) {
                 Ok(Some(item)) => item,
                 Ok(None) => {
@@ -264,22 +284,22 @@ impl<'py> Engine<'py, '_> {
                 Err(error) => {
                     self.failure = Some(error);
                     // The item that would be next is in no path.
-                    taken = if is_batch { 0 } else { taken };
-                    break (None, false);
+                    break (if is_batch { 0 } else { before }, None, false);
                 }
             };
-            taken += 1;
-            if !self.save_key_in_place(&key, own, taken, &mut like_last) {
-                break (Some(value), false);
+            left -= 1;
+            if !self.save_key_in_place(key, own, left, &mut like_last) {
+                break (before + until_attention - left, Some(value), false);
             }
             if !self.save_part(&value) {
-                break (None, false);
+                break (before + until_attention - left, None, false);
             }
-            if taken >= attention_from {
+            if left == 0 {
                 if is_batch {
-                    break (None, true);
+                    break (BATCH_SIZE, None, true);
                 }
                 self.encoder.op(Opcode::SetItem);
+                (left, before) = (1, before + 1);
             }
         };
         let batch = if is_batch { Batch::Open(taken) } else { Batch::Single { pending: true } };
@@ -296,7 +316,7 @@ impl<'py> Engine<'py, '_> {
         }
         let shared = self.optimism.is_shared(obj);
         if shared == Shared::Maybe {
-            if let Some(outcome) = self.looked_up(obj) {
+            if let Err(outcome) = self.look_up(obj) {
                 return outcome;
             }
             if !has_only_atoms(tuple) {
@@ -321,17 +341,17 @@ impl<'py> Engine<'py, '_> {
     }
 
     #[inline(always)]
-    fn begin_container(&mut self, opcode: Opcode, obj: &Bound<'py, PyAny>, shared: Shared, has_mark: bool) {
-        match shared {
-            Shared::Never => self.encoder.op_and_mark_if(opcode, has_mark),
-            Shared::Maybe => self.begin_shared_container(opcode, obj, has_mark),
+    fn begin_container(&mut self, opcode: Opcode, obj: &Bound<'py, PyAny>, place: Option<FreePlace>, has_mark: bool) {
+        match place {
+            None => self.encoder.op_and_mark_if(opcode, has_mark),
+            Some(place) => self.begin_shared_container(opcode, obj, place, has_mark),
         }
     }
 
     #[inline(never)]
-    fn begin_shared_container(&mut self, opcode: Opcode, obj: &Bound<'py, PyAny>, has_mark: bool) {
+    fn begin_shared_container(&mut self, opcode: Opcode, obj: &Bound<'py, PyAny>, place: FreePlace, has_mark: bool) {
         self.encoder.op(opcode);
-        self.memo.put(obj);
+        self.memo.put_at(place, obj.clone());
         self.encoder.memoize_uncounted();
         if has_mark {
             self.encoder.op(Opcode::Mark);

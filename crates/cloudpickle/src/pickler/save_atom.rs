@@ -60,15 +60,9 @@ impl<'py> Engine<'py, '_> {
     /// The same for one that the memo does not have.
     #[inline(never)]
     fn save_new_str_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
-        self.save_new_key_at_once(string, place)
-    }
-
-    /// The same, inlined into the loop over a dict: a call takes a fifth of what there is to be done.
-    #[inline(always)]
-    pub(super) fn save_new_key_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
         let is_written = text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
         if is_written {
-            self.memo.put_at(place, string);
+            self.memo.put_at(place, string.as_any().clone());
             self.encoder.memoize_uncounted();
         }
         is_written

@@ -22,6 +22,9 @@ pub trait Buffer {
     /// Lets opcodes be appended at once as long as fewer bytes than these were appended: nothing else is to be done before.
     fn append_at_once_below(&mut self, _len: usize) {}
 
+    /// Whether opcodes with a length of one byte, and as many bytes, may be appended at once.
+    fn append_short_data_at_once(&mut self, _may_be: bool) {}
+
     /// Whether opcodes may be appended at once, and there is room for any with at most 255 bytes of data.
     fn appends_at_once(&self) -> bool {
         false

@@ -188,6 +188,7 @@ impl<B: Buffer> Encoder<B> {
     pub fn write_at_once_below(&mut self, len: usize) {
         self.framing.enter(&mut self.buffer);
         if self.binary {
+            self.buffer.append_short_data_at_once(self.has_short_unicode);
             self.buffer.append_at_once_below(len);
         }
     }
@@ -426,9 +427,6 @@ impl<B: Buffer> Encoder<B> {
     /// A `str` of at most 255 bytes, from protocol 4 on: `SHORT_BINUNICODE`. For others it writes nothing and returns false.
     #[inline(always)]
     pub fn try_short_unicode(&mut self, utf8: &[u8]) -> bool {
-        if !self.has_short_unicode {
-            return false;
-        }
         self.buffer.append_short_at_once(Opcode::ShortBinUnicode.byte(), utf8)
             || self.try_short_unicode_not_at_once(utf8)
     }
@@ -436,6 +434,9 @@ impl<B: Buffer> Encoder<B> {
     #[inline(never)]
     fn try_short_unicode_not_at_once(&mut self, utf8: &[u8]) -> bool {
         let Ok(len) = u8::try_from(utf8.len()) else { return false };
+        if !self.has_short_unicode {
+            return false;
+        }
         self.write_with_data(&argument::uint1(Opcode::ShortBinUnicode, len), utf8);
         true
     }

@@ -69,6 +69,7 @@ impl Referenced {
 
     /// The two bytes before this offset are to be a reference to the object that was noted as number `target`. Returns the
     /// second of them, or `None` for lack of memory.
+    #[inline]
     pub(super) fn refer(&mut self, end: usize, target: u32) -> Option<u8> {
         let number = self.keep(target as usize)?;
         self.references.push(end, target).then(|| lowest_byte(number))
@@ -100,8 +101,7 @@ impl Referenced {
     /// The object that was noted as number `target` is memoized, whatever refers to it.
     ///
     /// What is returned has the lowest bits of its number, if that is known; or is `None` for lack of memory.
-    #[cold]
-    #[inline(never)]
+    #[inline]
     pub(super) fn keep(&mut self, target: usize) -> Option<usize> {
         if self.places[target] & IS_REFERENCED != 0 {
             return Some(self.places[target]);

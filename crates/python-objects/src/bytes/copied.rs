@@ -13,6 +13,7 @@ pub struct BytesBuilder<'py> {
     bytes: Vec<u8>,
     /// Bytes are appended at once as long as there are fewer than these.
     at_once_below: usize,
+    short_data_at_once: bool,
     attached: PhantomData<Python<'py>>,
 }
 
@@ -20,7 +21,7 @@ impl<'py> BytesBuilder<'py> {
     /// Nothing yet.
     #[must_use]
     pub fn new(_py: Python<'py>) -> Self {
-        Self { bytes: Vec::with_capacity(1024), at_once_below: 0, attached: PhantomData }
+        Self { bytes: Vec::with_capacity(1024), at_once_below: 0, short_data_at_once: false, attached: PhantomData }
     }
 
     /// The object.
@@ -70,6 +71,11 @@ impl<'py> BytesBuilder<'py> {
         self.bytes.extend_from_slice(second);
     }
 
+    /// Whether data may be appended at once behind a length of one byte.
+    pub fn append_short_data_at_once(&mut self, may_be: bool) {
+        self.short_data_at_once = may_be;
+    }
+
     /// Lets bytes be appended at once as long as there are fewer than these.
     pub fn append_at_once_below(&mut self, len: usize) {
         self.at_once_below = len;
@@ -93,7 +99,8 @@ impl<'py> BytesBuilder<'py> {
 
     /// Appends a byte, a length of one byte, and as many bytes, if that may be done at once. Says whether it did.
     pub fn append_short_at_once(&mut self, first: u8, bytes: &[u8]) -> bool {
-        u8::try_from(bytes.len()).is_ok_and(|len| self.append_at_once(&[&[first, len], bytes]))
+        let len = u8::try_from(bytes.len());
+        self.short_data_at_once && len.is_ok_and(|len| self.append_at_once(&[&[first, len], bytes]))
     }
 
     fn append_at_once(&mut self, pieces: &[&[u8]]) -> bool {

@@ -22,6 +22,9 @@ const BESIDE: usize = 1024 + AT_ONCE;
 /// For so many bytes there is room where they are appended at once: more than for an opcode with its length and 255 bytes.
 const AT_ONCE: usize = 264;
 
+/// Less than this is a length of one byte.
+const SHORT: usize = 1 << u8::BITS;
+
 /// Up to this length too, in memory that the thread keeps: an object that grew to it would be copied several times, and
 /// its pages be new to the process each time (a tenth of the time for 10 000 records).
 const LONG_BESIDE: usize = 512 << 10;
@@ -55,7 +58,7 @@ unsafe extern "C" {
 /// Bytes that are appended one after the other, and become a `bytes` object in the end.
 ///
 /// Invariants: `start` points to `capacity` bytes that nobody else reads or writes, of which the first `len` are
-/// initialised; `capacity` is at most `isize::MAX`. `below` is 0, or at least `AT_ONCE` less than `capacity`. If `object` is null the bytes are those of `beside`; else they are the
+/// initialised; `capacity` is at most `isize::MAX`. `below` is 0, or at least `AT_ONCE` less than `capacity`; `short_below` is at most 256. If `object` is null the bytes are those of `beside`; else they are the
 /// contents of `object`, a `bytes` of which this is the only reference.
 pub struct BytesBuilder<'py> {
     start: *mut u8,
@@ -65,6 +68,8 @@ pub struct BytesBuilder<'py> {
     below: usize,
     /// The same, were there room without end.
     at_once_below: usize,
+    /// Data of less than this length are appended at once behind a length of one byte: 256, or 0.
+    short_below: usize,
     object: *mut ffi::PyObject,
     beside: Memory,
     attached: PhantomData<Python<'py>>,
@@ -77,7 +82,8 @@ impl<'py> BytesBuilder<'py> {
         let mut beside = AT_HAND.take().unwrap_or_else(|| Box::new_uninit_slice(BESIDE));
         let (start, capacity) = (beside.as_mut_ptr().cast(), beside.len());
         let object = std::ptr::null_mut();
-        Self { start, len: 0, capacity, below: 0, at_once_below: 0, object, beside, attached: PhantomData }
+        let (below, at_once_below, short_below) = (0, 0, 0);
+        Self { start, len: 0, capacity, below, at_once_below, short_below, object, beside, attached: PhantomData }
     }
 
     /// The object. Nothing is there any more then.
@@ -174,6 +180,11 @@ impl<'py> BytesBuilder<'py> {
         self.len += len;
     }
 
+    /// Whether data may be appended at once behind a length of one byte.
+    pub fn append_short_data_at_once(&mut self, may_be: bool) {
+        self.short_below = if may_be { SHORT } else { 0 };
+    }
+
     /// Lets bytes be appended at once as long as there are fewer than these.
     pub fn append_at_once_below(&mut self, len: usize) {
         self.at_once_below = len;
@@ -214,10 +225,10 @@ impl<'py> BytesBuilder<'py> {
     /// Appends a byte, a length of one byte, and as many bytes, if that may be done at once. Says whether it did.
     #[inline(always)]
     pub fn append_short_at_once(&mut self, first: u8, bytes: &[u8]) -> bool {
-        const { assert!(u8::MAX as usize + 2 <= AT_ONCE) };
-        if let Ok(len) = u8::try_from(bytes.len())
-            && self.appends_at_once()
-        {
+        const { assert!(SHORT + 2 <= AT_ONCE) };
+        if bytes.len() < self.short_below && self.appends_at_once() {
+            #[expect(clippy::cast_possible_truncation, reason = "it is less than 256")]
+            let len = bytes.len() as u8;
             // SAFETY: there is room for all of it; nobody else has a reference to what is behind the first `len` bytes.
             unsafe {
                 let end = self.start.add(self.len);
