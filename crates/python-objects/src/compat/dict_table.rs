@@ -20,7 +20,10 @@ pub(crate) enum Found<T> {
 
 /// Where a walk stands.
 #[derive(Default)]
-#[cfg_attr(PyPy, allow(dead_code))]
+#[cfg_attr(
+    not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")),
+    allow(dead_code)
+)]
 pub(crate) struct Position {
     /// What `PyDict_Next` counts.
     pub(crate) index: isize,
