@@ -174,7 +174,7 @@ impl Memo {
             Ok(index) => (index, false),
             Err(place) => {
                 let index = self.objects.len();
-                self.put_at(place, obj);
+                self.put_at(place, obj.clone());
                 (index, true)
             }
         }
