@@ -4,11 +4,12 @@ use pyo3::prelude::*;
 
 use super::engine::Engine;
 use super::path::Hop;
+use super::save_cell::CellFrame;
 use super::save_class::ClassFrame;
 use super::save_code::CodeFrame;
 use super::save_container::{DictFrame, FrozenSetFrame, ListFrame, SetFrame, TupleFrame};
 use super::save_descriptor::DescriptorFrame;
-use super::save_function::{CellFrame, FunctionFrame};
+use super::save_function::FunctionFrame;
 use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
 use super::save_named_tuple::NamedTupleFrame;

@@ -12,8 +12,8 @@
 //!   written; [`save_at_once`]: the short way of everyday data.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
-//! - [`save_function`], [`save_code`], [`save_class`], [`save_descriptor`]: what is made of Python code, without a detour through reductions;
-//!   [`code_recipe`]: what of it never changes.
+//! - [`made_of_code`]: what is written without a detour through reductions: [`save_function`], [`save_cell`], [`save_code`],
+//!   [`save_class`], [`save_descriptor`], [`save_found_global`]; [`code_recipe`]: what of it never changes.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
@@ -30,6 +30,7 @@ mod engine;
 mod frame;
 mod hooks;
 mod known_types;
+mod made_of_code;
 mod memo;
 mod memo_of_pickler;
 mod numpy_reductions;
@@ -41,10 +42,12 @@ pub(crate) mod python_api;
 mod save_array;
 mod save_at_once;
 mod save_atom;
+mod save_cell;
 mod save_class;
 mod save_code;
 mod save_container;
 mod save_descriptor;
+mod save_found_global;
 mod save_function;
 mod save_global;
 mod save_instance;

@@ -3,16 +3,18 @@
 use pickle_format::Opcode;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyString, PyType};
+use python_objects::class;
 
 use super::endless::Level;
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable, save_part};
+use super::made_of_code::{in_progress, save_wire_text};
 use super::path::Hop;
 use super::save_container::BATCH_SIZE;
-use super::save_function::{in_progress, save_wire_text};
 use super::save_reduce::Part;
 use super::trail::full_type_name;
+use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::reduce::class::{Attribute, Parts, Travelling, travelling};
 
@@ -182,6 +184,58 @@ impl<'py> ClassFrame<'py> {
 }
 
 impl<'py> Engine<'py, '_> {
+    /// A class whose metaclass is `type` or another that does not say how its classes are written.
+    pub(super) fn save_class(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
+        let py = self.py;
+        // The types of the singletons are written as what they are the types of.
+        let singletons = [py.None().into_bound(py), py.Ellipsis().into_bound(py), py.NotImplemented().into_bound(py)];
+        if singletons.iter().any(|singleton| obj.as_ptr() == singleton.get_type_ptr().cast()) {
+            return Ok(None);
+        }
+        // What C code defines travels as a global also where its module is registered.
+        let class = obj.cast::<PyType>()?;
+        let names = lookup::names_of_static_type(class)
+            .or_else(|| registry::nothing_is_registered(py).then(|| lookup::plain_names(class))?);
+        let is_found = match &names {
+            Some((module_name, name)) => self.is_found(obj, module_name.as_any(), name.as_any())?,
+            None => None,
+        };
+        let by_reference = match (is_found, names) {
+            (Some(true), Some((module_name, name))) => {
+                self.save_global_under(obj, &module_name, &name)?;
+                return Ok(Some(Saved::Done));
+            }
+            // Something else is there, or nothing.
+            (Some(false), _) => None,
+            _ => match lookup::importable(obj, None)? {
+                Some((module, name)) if !registry::is_registered(&module)? => Some(name),
+                // What C code defines travels as a global also where its module is registered.
+                Some(_) => return Ok(None),
+                None => None,
+            },
+        };
+        let Some(name) = by_reference else {
+            let class = obj.cast::<PyType>()?;
+            if class::is_static(class)
+                && let Some(name) = self.runtime.builtin_type_name(class)?
+            {
+                self.save_wire_function(&Wire::get(py).builtin_type, intern!(py, "_builtin_type"), "_builtin_type")?;
+                self.save_text(name.cast()?)?;
+                self.encoder.op(Opcode::Tuple1);
+                self.encoder.op(Opcode::Reduce);
+                self.memo_put(obj)?;
+                return Ok(Some(Saved::Done));
+            }
+            return self.save_class_by_value(class).map(Some);
+        };
+        let Some(module_name) = obj.getattr_opt(intern!(py, "__module__"))? else { return Ok(None) };
+        if !name.is_exact_instance_of::<PyString>() || !module_name.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        self.save_global_under(obj, module_name.cast()?, name.cast()?)?;
+        Ok(Some(Saved::Done))
+    }
+
     /// Begins to write a class that travels by value.
     pub(super) fn save_class_by_value(&mut self, class: &Bound<'py, PyType>) -> PyResult<Saved> {
         self.calls.another();
