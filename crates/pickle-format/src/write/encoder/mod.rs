@@ -3,9 +3,9 @@
 //! Its bytes are those of the C pickler, `_pickle`, byte for byte. It knows no objects, keeps no memo and does no input
 //! or output: whoever calls it decides what is written, numbers what is memoized, and flushes the buffer to a file.
 //!
-//! - [`number`]: `None`, truth values and numbers.
-//! - [`data`]: text and bytes.
-//! - [`memo`]: MEMOIZE, PUT and GET.
+//! - `number`: `None`, truth values and numbers.
+//! - `data`: text and bytes.
+//! - `memo`: MEMOIZE, PUT and GET.
 
 mod data;
 mod memo;
