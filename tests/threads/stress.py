@@ -322,7 +322,15 @@ def registry():
             assert function() == number and copy.number == number
             seen.add(function is module.answer)
 
-    while_changing([repeated(150, work)] * THREADS, change)
+    def work_until_both_are_seen():
+        repeated(150, work)()
+        # On a busy machine, all of these may fall between two changes.
+        for _ in range(20_000):
+            if len(seen) == 2:
+                break
+            work()
+
+    while_changing([work_until_both_are_seen] * THREADS, change)
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     assert pickle.loads(cloudpickle.dumps(modules[0].answer)) is not modules[0].answer

@@ -340,8 +340,11 @@ def test_a_file_whose_attribute_raises(attribute):
                 raise OSError(name)
             return super().__getattribute__(name)
 
-    [(result, end)] = same(Raising, pickle.dumps(5, 5))
-    assert (result, end) == (("raised", "OSError", attribute), 0)
+    contents = pickle.dumps(5, 5)
+    assert seen(cloudpickle.load, Raising(contents), 1)[0] == [(("raised", "OSError", attribute), 0)]
+    # Before Python 3.11, `pickle` asks for `readline` while the exception of `read` is there: a SystemError.
+    if attribute != "read" or sys.version_info >= (3, 11):
+        same(Raising, contents)
 
 
 @pytest.mark.parametrize("file", [None, 5, "text", b"bytes", io.StringIO("N."), object()])

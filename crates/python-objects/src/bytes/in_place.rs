@@ -58,8 +58,9 @@ unsafe extern "C" {
 /// Bytes that are appended one after the other, and become a `bytes` object in the end.
 ///
 /// Invariants: `start` points to `capacity` bytes that nobody else reads or writes, of which the first `len` are
-/// initialised; `capacity` is at most `isize::MAX`. `below` is 0, or at least `AT_ONCE` less than `capacity`; `short_below` is at most 256. If `object` is null the bytes are those of `beside`; else they are the
-/// contents of `object`, a `bytes` of which this is the only reference.
+/// initialised; `capacity` is at most `isize::MAX`. `below` is 0, or at least `AT_ONCE` less than `capacity`; `short_below` is
+/// at most 256. If `object` is null the bytes are those of `beside`; else they are the contents of `object`, a `bytes` of
+/// which this is the only reference.
 pub struct BytesBuilder<'py> {
     start: *mut u8,
     len: usize,
