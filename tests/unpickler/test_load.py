@@ -21,6 +21,8 @@ from test_loads import OTHERS, PROGRAMS, VALUES, frame, make_plain
 import cloudpickle
 from implementation import FREE_THREADED, not_on_pypy
 
+pytestmark = not_on_pypy("an unpickler of ours")
+
 BEFORE = b"\x80\x05"
 # GLOBAL is not written any more from protocol 4 on.
 DOUBT = b"cbuiltins\nlen\n0"
@@ -85,7 +87,6 @@ def test_objects(name, protocol):
         assert (result[0], end) == ("returned", len(data) - len(TAIL))
 
 
-@not_on_pypy("an unpickler of ours")
 @settings(max_examples=1000)
 @given(
     st.sampled_from([BEFORE, BEFORE, b"\x80\x04", b"\x80\x03", b""]),
@@ -99,7 +100,6 @@ def test_any_program(head, framed, program, stop, kind):
     same(kind, head + (frame(program) if framed else program) + TAIL)
 
 
-@not_on_pypy("an unpickler of ours")
 @settings(max_examples=300)
 @given(st.data())
 def test_a_pickle_with_wrong_bytes(draw):
@@ -114,7 +114,6 @@ def test_a_pickle_with_wrong_bytes(draw):
     same(draw.draw(st.sampled_from([*IN_PYTHON, io.BytesIO])), bytes(data) + TAIL)
 
 
-@not_on_pypy("an unpickler of ours")
 @kinds
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_a_pickle_cut_off_anywhere(kind, protocol):
@@ -195,7 +194,6 @@ def test_calls_of_the_pickle_find_the_file_where_pickle_has_it(kind):
     assert places(cloudpickle.load) == places(pickle.load)
 
 
-@not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("kind", [Failing, FailingToShow])
 def test_a_file_that_fails(kind, error):
@@ -243,7 +241,6 @@ class SubclassOfBytes(bytes):
     pass
 
 
-@not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize("kind", [Odd, OddWithoutReadinto])
 @pytest.mark.parametrize(
     "change",
@@ -268,7 +265,6 @@ def test_a_read_that_gives_something_else(kind, change):
             same(lambda contents, at=odd_at: kind(contents, at, change), data)
 
 
-@not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize(
     "change",
     [lambda count: count - 1, lambda count: count + 1, lambda count: -1, lambda count: None, lambda count: "many",
@@ -479,7 +475,6 @@ def test_large_contents(kind, make, size):
     assert file.read(100) == TAIL
 
 
-@not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize("length", [1 << 20, (1 << 30) - 1, 1 << 30, 1 << 32, 1 << 40, 1 << 62, (1 << 63) - 1, 1 << 63])
 @pytest.mark.parametrize("opcode", [b"\x8e", b"\x96", b"\x8d", b"\x95"])
 @pytest.mark.parametrize("kind", [io.BytesIO, Minimal, REAL["buffered"], REAL["unbuffered"]])

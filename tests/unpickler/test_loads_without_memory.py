@@ -45,3 +45,56 @@ def test_a_pickle_that_needs_more(program, load):
     command = [sys.executable, "-c", LOADING, program, load]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.stdout == "refused\n", (result.returncode, result.stderr)
+
+
+# All pieces of memory from 600 bytes on are in use but the few that are given back.
+WITH_LITTLE_LEFT = """
+import io, pickle, resource, sys
+import cloudpickle
+function = lambda a: a + len("zz")
+code = cloudpickle.dumps(function)
+large = pickle.dumps([b"x" * 600, b"y" * 70000, 1], 5)
+pickle.loads(code)
+if sys.argv[1] == "large from a file":
+    cloudpickle.loads(code)
+    cloudpickle.load(io.BytesIO(code))
+file = io.BytesIO(large)
+does = {
+    "code": lambda: cloudpickle.loads(code),
+    "code from a file": lambda: cloudpickle.load(io.BytesIO(code)),
+    "large from a file": lambda: cloudpickle.load(file),
+}[sys.argv[1]]
+held = [None] * 400000
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 20), resource.RLIM_INFINITY))
+count = 0
+for size in (100000, 20000, 15000, 8000, 3000, 1500, 1000, 600):
+    try:
+        while True:
+            held[count] = bytes(size)
+            count += 1
+    except MemoryError:
+        pass
+for _ in range(int(sys.argv[2])):
+    count -= 1
+    held[count] = None
+try:
+    does()
+    outcome = "done"
+except MemoryError:
+    outcome = "refused"
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(outcome)
+"""
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(FREE_THREADED, reason="without the global lock, loads is pickle's own")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
+@pytest.mark.parametrize("given_back", ["4", "8"])
+@pytest.mark.parametrize("what", ["code", "code from a file", "large from a file"])
+def test_the_first_load_with_little_memory(what, given_back):
+    """Tables that are made at first use are done without, and types are there before."""
+    command = [sys.executable, "-c", WITH_LITTLE_LEFT, what, given_back]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.stdout in ("done\n", "refused\n"), (result.returncode, result.stderr)

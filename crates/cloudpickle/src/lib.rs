@@ -27,11 +27,12 @@ mod native {
     use super::pickler::python_api::{PicklerCore, PicklerMemoProxy};
     #[pymodule_export]
     use super::runtime::set_reducer_override;
-    use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, pickler, rebuild, reduce, runtime};
+    use super::{Bound, PyModule, PyModuleMethods, PyResult, by_value, pickler, rebuild, reduce, runtime, unpickler};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         runtime::load(module.py())?;
+        unpickler::make_types(module.py());
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("DeepRecursionError", &runtime::Runtime::get(module.py()).state.deep_recursion_error)?;
         pickler::python_api::add_to(module)?;

@@ -132,6 +132,9 @@ fn remember(code: &Bound<'_, PyCode>, known: &Rc<KnownCode>) {
     let replaced = KNOWN_CODES.try_with(|known| match known.try_borrow_mut() {
         Ok(mut known) => {
             if known.is_empty() {
+                if known.try_reserve_exact(PLACES).is_err() {
+                    return Some(entry);
+                }
                 known.resize_with(PLACES, || None);
             }
             known[place_of(address)].replace(entry)

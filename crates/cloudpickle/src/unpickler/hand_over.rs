@@ -17,6 +17,12 @@ use super::machine::Machine;
 use super::unpickling_error;
 use crate::runtime::Runtime;
 
+/// Makes the types of what is handed over, which at the first use would end in a panic if there were no memory.
+pub(super) fn make_types(py: Python<'_>) {
+    py.get_type::<HandedOver>();
+    py.get_type::<RestOfFile>();
+}
+
 /// What `pickle.loads` takes for its buffers: the objects of the machine.
 #[pyclass(module = "cloudpickle._native", name = "_HandedOver")]
 struct HandedOver {

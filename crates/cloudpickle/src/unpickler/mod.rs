@@ -23,7 +23,7 @@ mod names;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction};
-use python_objects::building::{self, call};
+use python_objects::building::{self, call, unfilled};
 use python_objects::raised::Raised;
 
 use self::file::File;
@@ -31,6 +31,12 @@ use self::input::Input;
 use self::load::Stop;
 use self::machine::Machine;
 use crate::runtime::Runtime;
+
+/// To be called when the extension is imported.
+pub(crate) fn make_types(py: Python<'_>) {
+    hand_over::make_types(py);
+    unfilled::make_type(py);
+}
 
 /// The object in `pickle`, if it is of a protocol that is read here: 4 or 5. `buffers` is the argument of `loads`.
 ///

@@ -20,7 +20,7 @@ thread_local! {
 /// The interned strings that were asked for last, each at the place that its text has.
 ///
 /// Loads leave them to the next one of the thread. One inside another has its own.
-struct Names(Box<[Name]>);
+struct Names(Vec<Name>);
 
 #[derive(Default)]
 struct Name {
@@ -34,12 +34,21 @@ impl Names {
     const LONGEST: usize = 23;
     const PLACES: usize = 512;
 
+    /// Those that an earlier load left. Without memory there are none, nor any places.
     fn take() -> Self {
-        KEPT.take().unwrap_or_else(|| Self(std::iter::repeat_with(Name::default).take(Self::PLACES).collect()))
+        KEPT.take().unwrap_or_else(|| {
+            let mut places = Vec::new();
+            if places.try_reserve_exact(Self::PLACES).is_ok() {
+                places.resize_with(Self::PLACES, Name::default);
+            }
+            Self(places)
+        })
     }
 
     fn put_back(self) {
-        drop(KEPT.replace(Some(self)));
+        if !self.0.is_empty() {
+            drop(KEPT.replace(Some(self)));
+        }
     }
 
     /// The interned string of this text, or `None` if code would not intern it, or it is too long to be remembered.
@@ -48,7 +57,7 @@ impl Names {
     /// `MemoryError`.
     #[inline]
     fn get<'py>(&mut self, py: Python<'py>, text: &[u8]) -> Result<Option<Bound<'py, PyAny>>, Raised> {
-        let known = &mut self.0[Self::place_of(text)];
+        let Some(known) = self.0.get_mut(Self::place_of(text)) else { return Ok(None) };
         if let Some(interned) = &known.interned
             && known.text.get(..known.len.into()) == Some(text)
         {

@@ -12,6 +12,11 @@ use super::{call, literal, owned};
 use crate::large_pages;
 use crate::raised::Raised;
 
+/// Makes the type of what a file is given, which at the first use would end in a panic if there were no memory.
+pub fn make_type(py: Python<'_>) {
+    py.get_type::<Room>();
+}
+
 /// Which object the contents are for.
 #[derive(Clone, Copy)]
 pub enum Kind {
