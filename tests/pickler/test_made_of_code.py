@@ -438,6 +438,7 @@ def collect():
         gc.collect()
 
 
+@pytest.mark.skipif(FREE_THREADED, reason="code is immortal without the global lock, once there was a thread")
 def test_what_code_refers_to_is_not_kept():
     class Constant:
         pass
