@@ -479,5 +479,9 @@ def test_large_contents(kind, make, size):
 @pytest.mark.parametrize("opcode", [b"\x8e", b"\x96", b"\x8d", b"\x95"])
 @pytest.mark.parametrize("kind", [io.BytesIO, Minimal, REAL["buffered"], REAL["unbuffered"]])
 def test_a_length_that_is_claimed(kind, opcode, length):
-    [(result, _)] = same(kind, BEFORE + opcode + length.to_bytes(8, "little") + b"K\x01.")
+    contents = BEFORE + opcode + length.to_bytes(8, "little") + b"K\x01."
+    # Not what the file was asked: the newest Pythons read so much in parts.
+    expected, _ = seen(pickle.load, kind(contents))
+    assert seen(cloudpickle.load, kind(contents))[0] == expected
+    [(result, _)] = expected
     assert result[0] == "raised"
