@@ -77,7 +77,7 @@ fn loaded<'py>(name: &Bound<'py, PyString>) -> Option<Bound<'py, PyModule>> {
         return None;
     }
     // Pickles with code name this one several times. A module is imported once: it will not be again.
-    if name.as_any().eq(upstream_module(py)).unwrap_or(false) {
+    if own.get(py).is_none() && name.as_any().eq(upstream_module(py)).unwrap_or(false) {
         own.get_or_init(py, || module.clone().unbind());
     }
     Some(module)
