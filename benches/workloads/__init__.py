@@ -62,10 +62,15 @@ def catalogue() -> dict[str, tuple[str, Workload]]:
 
 def of_main(name: str) -> Any:
     """A function or class of main_script.py, as this process's `__main__` has it."""
-    main = sys.modules["__main__"].__dict__
-    if "THE_SCRIPT_HAS_RUN" not in main:
-        exec(compile(SCRIPT.read_text(encoding="utf-8"), str(SCRIPT), "exec", dont_inherit=True), main)
-    return main[name]
+    if "THE_SCRIPT_HAS_RUN" not in vars(sys.modules["__main__"]):
+        run_script()
+    return vars(sys.modules["__main__"])[name]
+
+
+def run_script() -> None:
+    """Define the functions and classes of main_script.py in `__main__`, again if they are there."""
+    main = vars(sys.modules["__main__"])
+    exec(compile(SCRIPT.read_text(encoding="utf-8"), str(SCRIPT), "exec", dont_inherit=True), main)
 
 
 def fill_modules(count: int) -> None:
