@@ -31,6 +31,7 @@ use super::{lookup, registry};
 use crate::address::{AddressHasher, FewByAddress};
 use crate::rebuild::cell::contents;
 use crate::reduce::deferred::is_type_var;
+use crate::reduce::recursive_repr;
 use crate::runtime::Runtime;
 
 /// How deep the contents of an attribute are looked into. Below, one object is as good as another.
@@ -380,9 +381,13 @@ impl<'py, 'a> Walk<'py, 'a> {
         if let Some(earlier) = self.revisited(function) {
             return Ok(earlier);
         }
-        let code = parts.code.cast_into::<PyCode>()?;
-        let known = KnownCode::of(&code)?;
-        let of_code = self.code_of_function(&code, &known)?;
+        let code = parts.code.cast_exact::<PyCode>()?;
+        let known = KnownCode::of(code)?;
+        if let Some(made) = recursive_repr::Parts::of(function, &parts, &known)? {
+            let parts = [made.fillvalue.as_ref(), Some(&made.user_function), Some(&parts.name)];
+            return self.parts(const { Digest::of("recursive_repr") }, parts, depth);
+        }
+        let of_code = self.code_of_function(code, &known)?;
         let mut digest = const { Digest::of("function") }.word(of_code);
         let closure = parts.closure.map(Bound::into_any);
         let attributes = parts.attributes.filter(|attributes| !attributes.is_empty()).map(Bound::into_any);

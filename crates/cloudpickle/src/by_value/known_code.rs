@@ -9,6 +9,7 @@ use python_objects::identity;
 
 use super::code_globals::{global_names, names_of_submodules};
 use crate::pickler::CodeRecipe;
+use crate::reduce::recursive_repr::Maker;
 
 /// How many code objects are remembered. Another one takes the place of the one with which it shares it.
 const PLACES: usize = 256;
@@ -19,6 +20,8 @@ const MOST_NAMES: usize = 128;
 pub(crate) struct KnownCode {
     /// See [`global_names`].
     pub(crate) globals: Vec<Py<PyAny>>,
+    /// What makes functions of this code, if the standard library does.
+    pub(crate) maker: Option<Maker>,
     /// See [`names_of_submodules`]; few functions need them.
     submodules: OnceCell<Vec<Py<PyString>>>,
     /// Where `definition.rs` asked for it; methods of classes need it each time.
@@ -47,6 +50,7 @@ impl KnownCode {
         let globals = global_names(code)?.into_iter().map(Bound::unbind).collect();
         let known = Rc::new(Self {
             globals,
+            maker: Maker::of(code)?,
             submodules: OnceCell::new(),
             fingerprint: OnceCell::new(),
             recipe: OnceCell::new(),

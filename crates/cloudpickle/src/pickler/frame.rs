@@ -14,6 +14,7 @@ use super::save_global::GlobalFrame;
 use super::save_instance::InstanceFrame;
 use super::save_named_tuple::NamedTupleFrame;
 use super::save_persistent_id::PersistentIdFrame;
+use super::save_recursive_repr::RecursiveReprFrame;
 use super::save_reduce::{ItemsFrame, ReductionFrame};
 
 /// The result of saving an object, or of resuming a frame.
@@ -52,6 +53,7 @@ pub(super) enum Frame<'py> {
     Class(Box<ClassFrame<'py>>),
     Cell(Box<CellFrame<'py>>),
     Descriptor(Box<DescriptorFrame<'py>>),
+    RecursiveRepr(Box<RecursiveReprFrame<'py>>),
     Items(Box<ItemsFrame<'py>>),
     PersistentId(PersistentIdFrame<'py>),
 }
@@ -74,6 +76,7 @@ impl<'py> Frame<'py> {
             Frame::Class(frame) => frame.resume(engine),
             Frame::Cell(frame) => frame.resume(engine),
             Frame::Descriptor(frame) => frame.resume(engine),
+            Frame::RecursiveRepr(frame) => frame.resume(engine),
             Frame::Items(frame) => frame.resume(engine),
             Frame::PersistentId(frame) => frame.resume(engine),
         }
@@ -95,6 +98,7 @@ impl<'py> Frame<'py> {
             | Frame::Class(_)
             | Frame::Cell(_)
             | Frame::Descriptor(_)
+            | Frame::RecursiveRepr(_)
             | Frame::Global(_)
             | Frame::Items(_)
             | Frame::PersistentId(_) => None,
@@ -128,6 +132,7 @@ frames! {
     Class(ClassFrame) Box::new;
     Cell(CellFrame) Box::new;
     Descriptor(DescriptorFrame) Box::new;
+    RecursiveRepr(RecursiveReprFrame) Box::new;
     Items(ItemsFrame) Box::new;
     PersistentId(PersistentIdFrame) std::convert::identity;
 }
@@ -147,6 +152,7 @@ impl<'py> Frame<'py> {
             | Frame::Class(_)
             | Frame::Cell(_)
             | Frame::Descriptor(_)
+            | Frame::RecursiveRepr(_)
             | Frame::Global(_)
             | Frame::Instance(_)
             | Frame::NamedTuple(_)
@@ -173,6 +179,7 @@ impl Frame<'_> {
             Frame::Class(frame) => frame.in_progress(),
             Frame::Cell(frame) => frame.in_progress(),
             Frame::Descriptor(frame) => frame.in_progress(),
+            Frame::RecursiveRepr(frame) => frame.in_progress(),
             Frame::Items(frame) => frame.in_progress().into_iter().collect(),
             Frame::Global(_) | Frame::PersistentId(_) => Vec::new(),
         }

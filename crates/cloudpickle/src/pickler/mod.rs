@@ -53,6 +53,7 @@ mod save_global;
 mod save_instance;
 mod save_named_tuple;
 mod save_persistent_id;
+mod save_recursive_repr;
 mod save_reduce;
 mod save_value;
 mod strategy;

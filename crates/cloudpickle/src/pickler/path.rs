@@ -91,6 +91,7 @@ fn reduced<'a, 'py>(frame: &'a Frame<'py>) -> Option<&'a Bound<'py, PyAny>> {
         Frame::Class(frame) => Some(&frame.class),
         Frame::Cell(frame) => Some(&frame.cell),
         Frame::Descriptor(frame) => Some(&frame.obj),
+        Frame::RecursiveRepr(frame) => Some(&frame.function),
         _ => None,
     }
 }
@@ -107,6 +108,7 @@ fn stages<'py>(frames: &[&Frame<'py>]) -> Vec<Stage<'py>> {
             Frame::Class(frame) => frame.place(),
             Frame::Cell(frame) => frame.place(),
             Frame::Descriptor(frame) => frame.place(),
+            Frame::RecursiveRepr(frame) => frame.place(),
             _ => (None, Vec::new()),
         };
         if let Some(obj) = reduced(frame) {

@@ -306,6 +306,7 @@ impl<'py> Engine<'py, '_> {
         match Travelling::of(function, self.base_globals, written.as_ref(), &mut self.probe)? {
             Travelling::ByReference => self.save_found_global(obj, &obj.getattr(intern!(self.py, "__qualname__"))?),
             Travelling::As(reduction) => self.save_reduction(reduction, obj).map(Some),
+            Travelling::RecursiveRepr(parts) => self.save_recursive_repr(function, parts).map(Some),
             Travelling::ByValue(parts) => {
                 if parts.closure.is_some() && !parts.have_state() && is_local(function)? {
                     let (function, parts, since) = (function.clone(), parts.clone(), self.calls);

@@ -17,7 +17,7 @@ use python_objects::text;
 
 use super::module::{ModuleAttribute, imported};
 use super::reduction::Reduction;
-use super::{annotations, copy_of, interned};
+use super::{annotations, copy_of, interned, recursive_repr};
 use crate::by_value::known_code::KnownCode;
 use crate::by_value::{lookup, registry, submodules};
 use crate::pickler::{AlreadyWritten, BaseGlobals, Probe, SharedGlobals, is_same};
@@ -35,6 +35,7 @@ pub(crate) fn function_reduction<'py>(
     match Travelling::of(function, base_globals, written, probe)? {
         Travelling::ByReference => Ok(None),
         Travelling::As(reduction) => Ok(Some(reduction)),
+        Travelling::RecursiveRepr(parts) => parts.reduction().map(Some),
         Travelling::ByValue(parts) => parts.reduction().map(Some),
     }
 }
@@ -45,6 +46,8 @@ pub(crate) enum Travelling<'py> {
     ByValue(Box<Parts<'py>>),
     /// As something that is neither.
     As(Reduction<'py>),
+    /// As what the standard library makes of another function.
+    RecursiveRepr(Box<recursive_repr::Parts<'py>>),
 }
 
 /// The parts of a function by value.
@@ -117,6 +120,10 @@ impl<'py> Travelling<'py> {
             let args = (wrapper, intern!(py, "__wrapped__")).into_pyobject(py)?;
             return Ok(Self::As(Reduction::call(getattr, args)));
         }
+        let known = KnownCode::of(code)?;
+        if let Some(parts) = recursive_repr::Parts::of(function, &own, &known)? {
+            return Ok(Self::RecursiveRepr(Box::new(parts)));
+        }
         let shared = base_globals.of(&own.globals)?;
         let module = if of_main { intern!(py, "__main__").clone().into_any() } else { interned(&own.module)? };
         let annotations = match own.annotations {
@@ -127,7 +134,6 @@ impl<'py> Travelling<'py> {
         let mut packages = Vec::new();
         let evaluated = annotations.as_ref().map(|(_, value)| value);
         let receiver = Receiver { shared: &shared, written };
-        let known = KnownCode::of(code)?;
         let globals = used_globals(&known.globals, &own.globals, evaluated, &receiver, &mut packages, probe)?;
         let mut submodules = used_submodules(code, &known, own.closure.as_ref(), packages)?;
         if let Some(carried) = registry::carried_with(&own.globals)? {

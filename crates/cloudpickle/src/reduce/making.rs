@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
 use python_objects::{dict, identity};
 
+use super::recursive_repr;
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -133,8 +134,9 @@ pub(crate) fn is_method(value: &Bound<'_, PyAny>) -> PyResult<bool> {
 fn functions_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let py = value.py();
     let mut found = Vec::new();
-    if value.is_exact_instance_of::<PyFunction>() {
+    if let Ok(function) = value.cast_exact::<PyFunction>() {
         found.push(value.clone());
+        found.extend(recursive_repr::user_function_of(function)?);
         return Ok(found);
     }
     let runtime = Runtime::get(py);

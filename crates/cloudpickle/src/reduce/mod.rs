@@ -20,6 +20,7 @@ pub(crate) mod making;
 mod method;
 pub(crate) mod module;
 pub(crate) mod names;
+pub(crate) mod recursive_repr;
 pub(crate) mod reduction;
 pub(crate) mod sentinel;
 pub(crate) mod singleton;
