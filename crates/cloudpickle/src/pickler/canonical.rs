@@ -154,7 +154,7 @@ impl<'py> Engine<'py, '_> {
         inner.in_order_of.clone_from(&met.in_order_of);
         inner.ordered = std::mem::take(&mut met.ordered);
         // The hooks called meanwhile are the pickler's, which has written no more than until here.
-        let result = self.memo.lend(|| engine.dump(obj));
+        let result = self.memo.lend(self.py, || engine.dump(obj));
         self.canonical.met_mut().ordered = std::mem::take(&mut engine.canonical.met_mut().ordered);
         result.map(|()| engine.encoder.written().to_vec())
     }

@@ -518,7 +518,7 @@ impl<'py, 's> Engine<'py, 's> {
                 }
             }
             Some(method) => {
-                let value = self.memo.lend(|| method.call1((obj,)))?;
+                let value = self.memo.lend(py, || method.call(obj))?;
                 if !value.is(py.NotImplemented()) {
                     return self.save_reduce_value(&value, obj);
                 }

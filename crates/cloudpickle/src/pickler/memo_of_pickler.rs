@@ -30,7 +30,7 @@ impl MemoOfPickler {
     /// code.
     pub(super) fn read<R>(&self, py: Python<'_>, read: impl FnOnce(&Memo) -> R) -> PyResult<R> {
         // A copy is read, so that nobody waits while Python objects are made.
-        let copy = self.0.read(|memo| memo.clone_ref(py)).ok_or_else(in_a_dump)?;
+        let copy = self.0.read(py, |memo| memo.clone_ref(py)).ok_or_else(in_a_dump)?;
         Ok(read(&copy))
     }
 

@@ -33,7 +33,7 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn save_persistent_id(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Saved>> {
         self.before_code_of_others()?;
         let Some(hook) = &self.hooks.persistent_id else { return Ok(None) };
-        let id = self.memo.lend(|| hook.call1((obj,)))?;
+        let id = self.memo.lend(self.py, || hook.call(obj))?;
         if id.is_none() {
             return Ok(None);
         }
