@@ -331,6 +331,10 @@ impl<'py> BytesBuilder<'py> {
             }
             self.start = ffi::PyBytes_AsString(self.object).cast();
         }
+        if self.beside.len() > BESIDE {
+            // In use until here, it would make the peak higher; and the next pickle is expected to be as long as this one.
+            self.beside = Memory::default();
+        }
         self.capacity = capacity.cast_unsigned();
         self.append_at_once_below(self.at_once_below);
         // With the zero behind it.
@@ -397,6 +401,9 @@ impl Drop for BytesBuilder<'_> {
     fn drop(&mut self) {
         // SAFETY: attached to the interpreter; the reference is the one there is, or null.
         unsafe { ffi::Py_XDECREF(self.object) };
+        if self.beside.is_empty() {
+            return;
+        }
         // At the end of a thread there is nowhere to keep it.
         let _ = AT_HAND.try_with(|at_hand| at_hand.set(Some(std::mem::take(&mut self.beside))));
     }
