@@ -120,13 +120,20 @@ impl Memo {
     #[inline(always)]
     pub(super) fn look_up(&self, obj: &Bound<'_, PyAny>) -> Result<usize, FreePlace> {
         let address = identity::of(obj);
-        let mut at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
-        // Without a table, a place will be found when there is one.
-        let Some(mut entry) = self.table.get(at) else { return Err(FreePlace(at)) };
-        if entry.address != address && entry.address != 0 {
-            at = self.find_after_collision(address);
-            entry = &self.table[at];
+        let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
+        match self.table.get(at) {
+            Some(entry) if entry.address == address => Ok(entry.index()),
+            Some(entry) if entry.address != 0 => self.look_up_after_collision(address),
+            // Without a table, a place will be found when there is one.
+            _ => Err(FreePlace(at)),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up_after_collision(&self, address: usize) -> Result<usize, FreePlace> {
+        let at = self.find_after_collision(address);
+        let entry = self.table[at];
         if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index()) }
     }
 
@@ -135,13 +142,18 @@ impl Memo {
     pub(super) fn put_at(&mut self, place: FreePlace, obj: Bound<'_, PyAny>) {
         let index = self.objects.len();
         if index >= self.room_at_once {
-            self.put(&obj);
-            return;
+            return self.put_without_room(obj);
         }
         #[expect(clippy::cast_possible_truncation, reason = "it was compared")]
         let index = index as u32;
         self.table[place.0] = Entry { address: identity::of(&obj), index };
         push_where_there_is_room(&mut self.objects, obj.unbind());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn put_without_room(&mut self, obj: Bound<'_, PyAny>) {
+        self.put(&obj);
     }
 
     #[inline(never)]
