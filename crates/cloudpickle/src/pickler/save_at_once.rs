@@ -12,7 +12,6 @@ use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
 use python_objects::kind::{Kind, exact};
 use python_objects::list::ListCursor;
-use python_objects::text;
 
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable};
@@ -66,9 +65,9 @@ impl<'py> Engine<'py, '_> {
                 }
                 Err(_) => false,
             },
-            Kind::Tuple => return self.save_tuple_at_once(obj),
-            Kind::Dict => return self.save_dict_at_once(obj),
-            Kind::List => return self.save_list_at_once(obj),
+            Kind::Tuple => return exact(obj).map_or(AtOnce::NotYet, |tuple| self.save_tuple_at_once(tuple)),
+            Kind::Dict => return exact(obj).map_or(AtOnce::NotYet, |dict| self.save_dict_at_once(dict)),
+            Kind::List => return exact(obj).map_or(AtOnce::NotYet, |list| self.save_list_at_once(list)),
             _ => self.optimism.may_be_met_again(obj) && self.refer_at_once(obj),
         })
     }
@@ -117,29 +116,25 @@ impl<'py> Engine<'py, '_> {
     /// The same for the key number `place` of its dict: records mostly have the keys of the one before, in the same order.
     #[inline(always)]
     fn save_key_in_place(&mut self, key: Bound<'py, PyAny>, own: bool, place: usize, like_last: &mut bool) -> bool {
-        if !self.encoder.writes_at_once() {
-            return self.save_any_key(&key);
-        }
         if *like_last {
             // The memo has it as long as the dump lasts, so that its address is nothing else's.
             let (address, index) = self.last_keys[place % LAST_KEYS];
-            if address == identity::of(&key) && self.encoder.refer(index) {
+            if address == identity::of(&key) && self.encoder.refer_at_once(index) {
                 return true;
             }
             *like_last = false;
         }
         let Some(string) = exact::<PyString>(&key) else { return self.save_any_key(&key) };
         if own && self.optimism.is_shared(&key) == Shared::Never {
-            return self.save_str_at_once(string, Shared::Never) || self.save_any_key(&key);
+            return self.save_new_str_alone(string) || self.save_any_key(&key);
         }
         match self.memo.look_up(string) {
             Ok(index) => {
                 self.last_keys[place % LAST_KEYS] = (identity::of(&key), index);
-                self.encoder.refer(index) || self.save_any_key(&key)
+                self.encoder.refer_at_once(index) || self.save_any_key(&key)
             }
             Err(free) => {
-                let is_written = text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
-                if !is_written {
+                if !self.save_new_str_alone(string) {
                     return self.save_any_key(&key);
                 }
                 // The reference goes where another one would have to be made.
@@ -207,18 +202,17 @@ impl<'py> Engine<'py, '_> {
     }
 
     #[inline(never)]
-    fn save_list_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
-        let Ok(list) = obj.cast::<PyList>() else { return AtOnce::NotYet };
+    fn save_list_at_once(&mut self, list: &Bound<'py, PyList>) -> AtOnce {
         let len = list.len();
         if len >= BATCH_SIZE || self.inline_levels >= self.levels_at_once {
             return AtOnce::NotYet;
         }
-        let place = match self.place_of(obj) {
+        let place = match self.place_of(list) {
             Ok(place) => place,
             Err(outcome) => return outcome,
         };
         let is_batch = len > 1;
-        self.begin_container(Opcode::EmptyList, obj, place, is_batch);
+        self.begin_container(Opcode::EmptyList, list, place, is_batch);
         if len == 0 {
             return AtOnce::Done;
         }
@@ -248,30 +242,27 @@ impl<'py> Engine<'py, '_> {
     }
 
     #[inline(never)]
-    fn save_dict_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
-        let Ok(dict) = obj.cast::<PyDict>() else { return AtOnce::NotYet };
+    fn save_dict_at_once(&mut self, dict: &Bound<'py, PyDict>) -> AtOnce {
         let len = dict.len();
         if len >= BATCH_SIZE || self.inline_levels >= self.levels_at_once {
             return AtOnce::NotYet;
         }
         let Ok(mut cursor) = DictCursor::new(dict) else { return AtOnce::NotYet };
-        let place = match self.place_of(obj) {
+        let place = match self.place_of(dict) {
             Ok(place) => place,
             Err(outcome) => return outcome,
         };
         let is_batch = len > 1;
-        self.begin_container(Opcode::EmptyDict, obj, place, is_batch);
+        self.begin_container(Opcode::EmptyDict, dict, place, is_batch);
         if len == 0 {
             return AtOnce::Done;
         }
         self.inline_levels += 1;
         let own = dict::has_keys_of_its_own(dict);
-        // How many items are to be taken until attention is needed, and how many were before these.
-        let until_attention = if is_batch { BATCH_SIZE } else { 1 };
-        let (mut left, mut before) = (until_attention, 0);
-        let mut like_last = true;
+        let attention_from = if is_batch { BATCH_SIZE } else { 1 };
+        let (mut taken, mut like_last) = (0, true);
         // What is in progress where the walk is left: a value whose key is not done, and whether anything.
-        let (taken, value, goes_on) = loop {
+        let (value, goes_on) = loop {
             let (key, value) = match cursor.next(dict, true) {
                 Ok(Some(item)) => item,
                 Ok(None) => {
@@ -284,22 +275,24 @@ impl<'py> Engine<'py, '_> {
                 Err(error) => {
                     self.failure = Some(error);
                     // The item that would be next is in no path.
-                    break (if is_batch { 0 } else { before }, None, false);
+                    if is_batch {
+                        taken = 0;
+                    }
+                    break (None, false);
                 }
             };
-            left -= 1;
-            if !self.save_key_in_place(key, own, left, &mut like_last) {
-                break (before + until_attention - left, Some(value), false);
+            taken += 1;
+            if !self.save_key_in_place(key, own, taken, &mut like_last) {
+                break (Some(value), false);
             }
             if !self.save_part(&value) {
-                break (before + until_attention - left, None, false);
+                break (None, false);
             }
-            if left == 0 {
+            if taken >= attention_from {
                 if is_batch {
-                    break (BATCH_SIZE, None, true);
+                    break (None, true);
                 }
                 self.encoder.op(Opcode::SetItem);
-                (left, before) = (1, before + 1);
             }
         };
         let batch = if is_batch { Batch::Open(taken) } else { Batch::Single { pending: true } };
@@ -309,14 +302,13 @@ impl<'py> Engine<'py, '_> {
 
     /// A tuple that cannot be met again among its own items: nobody else refers to it, or they are atoms.
     #[inline(never)]
-    fn save_tuple_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
-        let Ok(tuple) = obj.cast::<PyTuple>() else { return AtOnce::NotYet };
+    fn save_tuple_at_once(&mut self, tuple: &Bound<'py, PyTuple>) -> AtOnce {
         if tuple.is_empty() || self.inline_levels >= self.levels_at_once {
             return AtOnce::NotYet;
         }
-        let shared = self.optimism.is_shared(obj);
+        let shared = self.optimism.is_shared(tuple);
         if shared == Shared::Maybe {
-            if let Err(outcome) = self.look_up(obj) {
+            if let Err(outcome) = self.look_up(tuple) {
                 return outcome;
             }
             if !has_only_atoms(tuple) {
@@ -333,8 +325,8 @@ impl<'py> Engine<'py, '_> {
         self.encoder.end_tuple(tuple.len());
         self.inline_levels -= 1;
         // If it is what the pickle is of, nothing comes after it.
-        if shared == Shared::Maybe && (self.inline_levels > 0 || identity::of(obj) != self.root) {
-            self.memo.put(obj);
+        if shared == Shared::Maybe && (self.inline_levels > 0 || identity::of(tuple) != self.root) {
+            self.memo.put(tuple);
             self.encoder.memoize_uncounted();
         }
         AtOnce::Done

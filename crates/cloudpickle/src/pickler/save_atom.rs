@@ -49,7 +49,7 @@ impl<'py> Engine<'py, '_> {
     #[inline(always)]
     pub(super) fn save_str_at_once(&mut self, string: &Bound<'py, PyString>, shared: Shared) -> bool {
         match shared {
-            Shared::Never => text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii)),
+            Shared::Never => self.save_new_str_alone(string),
             Shared::Maybe => match self.memo.look_up(string) {
                 Ok(index) => self.encoder.refer(index),
                 Err(place) => self.save_new_str_at_once(string, place),
@@ -60,12 +60,18 @@ impl<'py> Engine<'py, '_> {
     /// The same for one that the memo does not have.
     #[inline(never)]
     fn save_new_str_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
-        let is_written = text::ascii(string).is_some_and(|ascii| self.encoder.try_short_unicode(ascii));
+        let is_written = self.save_new_str_alone(string);
         if is_written {
             self.memo.put_at(place, string.as_any().clone());
             self.encoder.memoize_uncounted();
         }
         is_written
+    }
+
+    /// The same, and does not remember it.
+    #[inline(always)]
+    pub(super) fn save_new_str_alone(&mut self, string: &Bound<'py, PyString>) -> bool {
+        text::ascii(string).is_some_and(|ascii| self.encoder.short_unicode_at_once(ascii))
     }
 
     pub(super) fn save_int(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<Saved> {

@@ -30,8 +30,13 @@ impl<B: Buffer> Encoder<B> {
     /// A `str` of at most 255 bytes, from protocol 4 on: `SHORT_BINUNICODE`. For others it writes nothing and returns false.
     #[inline(always)]
     pub fn try_short_unicode(&mut self, utf8: &[u8]) -> bool {
+        self.short_unicode_at_once(utf8) || self.try_short_unicode_not_at_once(utf8)
+    }
+
+    /// The same, if that may be done [at once](Self::writes_at_once).
+    #[inline(always)]
+    pub fn short_unicode_at_once(&mut self, utf8: &[u8]) -> bool {
         self.buffer.append_short_at_once(Opcode::ShortBinUnicode.byte(), utf8)
-            || self.try_short_unicode_not_at_once(utf8)
     }
 
     #[inline(never)]

@@ -66,6 +66,12 @@ impl<B: Buffer> Encoder<B> {
         self.refer_for_the_first_time(index)
     }
 
+    /// The same, if that may be done [at once](Self::writes_at_once).
+    #[inline(always)]
+    pub fn refer_at_once(&mut self, index: usize) -> bool {
+        self.writes_at_once() && self.refer(index)
+    }
+
     /// The same, whatever there is to be done besides.
     #[inline(never)]
     fn refer_for_the_first_time(&mut self, index: usize) -> bool {
