@@ -30,7 +30,10 @@ impl AtHand {
     #[inline]
     pub(super) fn put_back(mut self: Box<Self>, py: Python<'_>) {
         self.memo.clear(py);
-        if let Some(referenced) = &mut self.referenced {
+        // A dump that is done has settled what was referred to.
+        if let Some(referenced) = &mut self.referenced
+            && !referenced.is_empty()
+        {
             referenced.clear();
         }
         AT_HAND.set(Some(self));

@@ -150,9 +150,9 @@ impl<'py, 's> Engine<'py, 's> {
             encoder,
             output,
             hooks,
+            written_globals: WrittenGlobals::since(memo.len()),
             memo,
             base_globals,
-            written_globals: WrittenGlobals::default(),
             version_is_told: false,
             canonical: Canonical::default(),
             probe: Probe::default(),
@@ -205,8 +205,6 @@ impl<'py, 's> Engine<'py, 's> {
     /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
-        self.written_globals = WrittenGlobals::since(remembered);
-        self.version_is_told = false;
         self.encoder.start();
         self.watch_buffer();
         // Two references more than the caller has: what is pickled may refer to itself.
@@ -250,7 +248,11 @@ impl<'py, 's> Engine<'py, 's> {
         let mut suspended: Vec<Vec<Option<Frame<'py>>>> = Vec::new();
         // How many of the last ones are known to be done.
         let mut done = 0;
-        let mut failed = self.save(obj).err();
+        let mut failed = match self.save(obj) {
+            Ok(Saved::Done) => return Ok(()),
+            Ok(Saved::Suspended) => None,
+            Err(error) => Some(error),
+        };
         loop {
             if !self.unwinding.is_empty() {
                 suspended.push(std::mem::take(&mut self.unwinding));

@@ -13,7 +13,6 @@ use crate::address::FirstByAddress;
 ///
 /// Only what is written to the end counts: from there on, whoever loads the pickle has it, before anything that follows is
 /// made. What an earlier dump of the same pickler wrote does not count, for the reader may have changed it since.
-#[derive(Default)]
 pub(super) struct WrittenGlobals<'py> {
     by_base: FirstByAddress<Bound<'py, PyDict>>,
     /// How many objects the memo had when the dump began.

@@ -103,8 +103,9 @@ impl Referenced {
     /// What is returned has the lowest bits of its number, if that is known; or is `None` for lack of memory.
     #[inline]
     pub(super) fn keep(&mut self, target: usize) -> Option<usize> {
-        if self.places[target] & IS_REFERENCED != 0 {
-            return Some(self.places[target]);
+        let place = self.places[target];
+        if place & IS_REFERENCED != 0 {
+            return Some(place);
         }
         if !has_room(&mut self.memoized) {
             return None;
@@ -116,12 +117,16 @@ impl Referenced {
         if target < self.in_order_from {
             self.give_up_order();
         }
-        if !self.out_of_order {
+        let number = if self.out_of_order {
+            place
+        } else {
             self.in_order_from = target + 1;
-            self.memoized.push(std::mem::replace(&mut self.places[target], self.memoized.len()));
-        }
-        self.places[target] |= IS_REFERENCED;
-        Some(self.places[target])
+            self.memoized.push(place);
+            self.memoized.len() - 1
+        };
+        let number = number | IS_REFERENCED;
+        self.places[target] = number;
+        Some(number)
     }
 
     /// From here on, objects are numbered when the pickle is whole.
@@ -192,7 +197,8 @@ impl Referenced {
     }
 
     /// Whether nothing is to be settled.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.places.is_empty() && self.references.words.is_empty() && self.frames.is_empty()
     }
 
