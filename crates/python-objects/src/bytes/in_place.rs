@@ -388,11 +388,12 @@ unsafe fn copy(bytes: &[u8], to: *mut u8) {
     // SAFETY: there is room by the condition above; the lengths are those of the arms.
     unsafe {
         match bytes.len() {
-            8..=16 => from_both_ends::<8>(bytes, to),
-            4..=7 => from_both_ends::<4>(bytes, to),
-            2..=3 => from_both_ends::<2>(bytes, to),
+            17.. => to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()),
+            8.. => from_both_ends::<8>(bytes, to),
+            4.. => from_both_ends::<4>(bytes, to),
+            2.. => from_both_ends::<2>(bytes, to),
             1 => to.write(bytes[0]),
-            len => to.copy_from_nonoverlapping(bytes.as_ptr(), len),
+            0 => {}
         }
     }
 }
