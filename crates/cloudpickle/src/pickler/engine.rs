@@ -243,16 +243,16 @@ impl<'py, 's> Engine<'py, 's> {
 
     /// The loop: resumes the innermost suspended frame until there is none.
     fn run(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
-        // Those that were moved here together, of which the innermost comes first. The innermost of all are the last. Each
-        // stays where it is until it is done: large as a frame is, to move it takes longer than the rest.
-        let mut suspended: Vec<Vec<Option<Frame<'py>>>> = Vec::new();
-        // How many of the last ones are known to be done.
-        let mut done = 0;
         let mut failed = match self.save(obj) {
             Ok(Saved::Done) => return Ok(()),
             Ok(Saved::Suspended) => None,
             Err(error) => Some(error),
         };
+        // Those that were moved here together, of which the innermost comes first. The innermost of all are the last. Each
+        // stays where it is until it is done: large as a frame is, to move it takes longer than the rest.
+        let mut suspended: Vec<Vec<Option<Frame<'py>>>> = Vec::new();
+        // How many of the last ones are known to be done.
+        let mut done = 0;
         loop {
             if !self.unwinding.is_empty() {
                 suspended.push(std::mem::take(&mut self.unwinding));

@@ -121,12 +121,15 @@ impl Memo {
     pub(super) fn look_up(&self, obj: &Bound<'_, PyAny>) -> Result<usize, FreePlace> {
         let address = identity::of(obj);
         let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
-        match self.table.get(at) {
-            Some(entry) if entry.address == address => Ok(entry.index()),
-            Some(entry) if entry.address != 0 => self.look_up_after_collision(address),
-            // Without a table, a place will be found when there is one.
-            _ => Err(FreePlace(at)),
+        // Without a table, a place will be found when there is one.
+        let Some(entry) = self.table.get(at) else { return Err(FreePlace(at)) };
+        if entry.address == 0 {
+            return Err(FreePlace(at));
         }
+        if entry.address == address {
+            return Ok(entry.index());
+        }
+        self.look_up_after_collision(address)
     }
 
     #[cold]
