@@ -97,6 +97,25 @@ def test_bytes_of_the_long_way(script, name, protocol):
         assert cloudpickle.dumps(obj, protocol) == _native.dumps_without_shortcuts(obj, protocol)
 
 
+@pytest.mark.parametrize("name", ["Node", "Tree", "shown"])
+def test_hooks_that_leave_it_to_the_base_class(script, name):
+    class Overriding(cloudpickle.Pickler):
+        def reducer_override(self, obj):
+            return super().reducer_override(obj)
+
+    file = io.BytesIO()
+    Overriding(file).dump(script[name])
+    assert CODE not in file.getvalue()
+    assert pickle.loads(file.getvalue()).__name__ == name
+
+
+def test_reduce_tuple_makes_the_function(script):
+    for function in (script["Node"].__repr__, script["Tree"].__repr__, script["shown"]):
+        maker, args, state = cloudpickle.Pickler(io.BytesIO()).reducer_override(function)[:3]
+        made = maker(*args)
+        assert made.__code__ is function.__code__ and state[1]["__qualname__"] == function.__qualname__
+
+
 def test_copy_that_came_by_value(script):
     """Upstream sends the function itself: what arrives is another one, with globals of its own."""
     original = script["Node"].__repr__

@@ -1,9 +1,9 @@
-//! A call within the arguments of another one: a reduce tuple has room for one call only.
+//! A call within another one, among the arguments or as what is called: a reduce tuple has room for one call only.
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-/// Stands in the arguments of a reduction for what a call gives. It is written as that call, and never arrives itself.
+/// Stands in a reduction for what a call gives. It is written as that call, and never arrives itself.
 #[pyclass(frozen, module = "cloudpickle._native")]
 pub(super) struct Call(Py<PyTuple>);
 
@@ -19,5 +19,13 @@ impl Call {
 impl Call {
     fn __reduce__<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
         self.0.bind(py).clone()
+    }
+
+    /// Calls what the call gives. What is called in a reduce tuple has to be callable.
+    #[pyo3(signature = (*args))]
+    fn __call__<'py>(&self, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let call = self.0.bind(args.py());
+        let made = call.get_item(0)?.call1(call.get_item(1)?.cast_into::<PyTuple>()?)?;
+        made.call1(args)
     }
 }
