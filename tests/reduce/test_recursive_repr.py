@@ -3,6 +3,7 @@
 import io
 import pickle
 import reprlib
+import threading
 import types
 
 import pytest
@@ -222,18 +223,107 @@ def test_fingerprint_tells_inner_functions_apart(script):
     assert definition(again["Tree"]) != first
 
 
-def test_no_maker_is_found(wrapper, monkeypatch):
-    """Where the module has another function under that name, the maker itself travels by value."""
+def test_another_maker_is_found(wrapper, monkeypatch):
+    """Where the module has another function under that name, what the old one made travels by value."""
     tree = types.SimpleNamespace(children=[1])
     expected = wrapper(tree)
-    assert CODE not in cloudpickle.dumps(wrapper)
+    before = cloudpickle.dumps(wrapper)
+    assert CODE not in before
     monkeypatch.setattr(reprlib, "recursive_repr", lambda *args: None)
     payload = cloudpickle.dumps(wrapper)
-    assert payload == _native.dumps_without_shortcuts(wrapper)
+    assert CODE in payload and payload == _native.dumps_without_shortcuts(wrapper)
     assert pickle.loads(payload)(tree) == expected
+    monkeypatch.undo()
+    assert cloudpickle.dumps(wrapper) == before
+
+
+def test_bytes_do_not_depend_on_what_a_thread_knows(wrapper, monkeypatch):
+    """The code of a module that is loaded again is equal, and its functions are others."""
+    cloudpickle.dumps(wrapper)
+    monkeypatch.setattr(reprlib, "recursive_repr", types.FunctionType(reprlib.recursive_repr.__code__, vars(reprlib)))
+    payloads = [cloudpickle.dumps(wrapper)]
+    thread = threading.Thread(target=lambda: payloads.append(cloudpickle.dumps(wrapper)))
+    thread.start()
+    thread.join()
+    assert payloads[0] == payloads[1]
+
+
+class Missing:
+    """A `fillvalue` that leads to the function around which it is used."""
+
+    def __reduce__(self):
+        return made_missing, (self.owner,)
+
+
+def made_missing(owner):
+    missing = Missing()
+    missing.owner = owner
+    return missing
+
+
+def test_fillvalue_that_leads_back():
+    missing = Missing()
+
+    @reprlib.recursive_repr(missing)
+    def f(x):
+        return f(x)
+
+    missing.owner = f
+    loaded = round_trip(f)
+    assert loaded(1).owner is loaded
+
+
+def test_fillvalue_is_written_once():
+    buffers = []
+    buffer = pickle.PickleBuffer(b"abc")
+
+    @reprlib.recursive_repr(buffer)
+    def f(x):
+        return f(x)
+
+    cloudpickle.dumps(f, buffer_callback=buffers.append)
+    assert len(buffers) == 1
+
+
+def test_functions_around_each_other(script):
+    inner = script["shown"]
+
+    def is_kept(function):
+        loaded = round_trip(function)
+        assert loaded.__closure__[-1].cell_contents.__code__.co_name == "wrapper"
+        return loaded
+
+    @reprlib.recursive_repr("outer")
+    def f(x):
+        return f(x)
+
+    assert round_trip(f)(1) == "outer"
+    twice = reprlib.recursive_repr("twice")(inner)
+    assert is_kept(twice)(0) == "shown"
+    twice.__closure__[-1].cell_contents = twice
+    assert is_kept(twice)(1) == "twice"
+
+
+@pytest.mark.parametrize("around", ["", "@reprlib.recursive_repr('outer')", "@reprlib.recursive_repr(lambda: A)"])
+def test_class_whose_metaclass_looks_at_it(around):
+    script = f"""
+        import reprlib
+        class Meta(type):
+            def __new__(metaclass, name, bases, namespace):
+                if name == "A" and "x" not in namespace: raise TypeError("A needs x")
+                return super().__new__(metaclass, name, bases, namespace)
+        class A(metaclass=Meta):
+            x = 1
+            {around}
+            @reprlib.recursive_repr("inner")
+            def __repr__(self): return A.__name__
+    """
+    assert ship(script, "A", "repr(value())") == "A"
 
 
 def test_error_says_where(script):
     script["LIMIT"] = (value for value in ())
-    with pytest.raises(TypeError, match="global 'LIMIT'"):
+    with pytest.raises(TypeError) as caught:
         cloudpickle.dumps(script["Tree"])
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    assert ".__repr__ -> closure variable 'user_function' -> " in told and "global 'LIMIT'" in told

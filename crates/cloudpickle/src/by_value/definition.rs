@@ -15,13 +15,14 @@ use std::hash::BuildHasherDefault;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyByteArray, PyBytes, PyCode, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PySet, PyString,
-    PyTuple, PyType,
+    PyByteArray, PyBytes, PyCode, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PyModule, PyString, PyTuple,
+    PyType,
 };
 use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 use python_objects::function::FunctionParts;
 use python_objects::kind::Kind;
+use python_objects::set::items_of;
 use python_objects::text::characters;
 use python_objects::{class, identity, instance, int};
 
@@ -196,7 +197,7 @@ impl<'py, 'a> Walk<'py, 'a> {
                 }
                 digest.0
             }
-            Kind::Set => self.unordered(const { Digest::of("set") }, value.cast::<PySet>()?.iter(), depth)?,
+            Kind::Set => self.unordered(const { Digest::of("set") }, items_of(value)?.iter(), depth)?,
             Kind::FrozenSet => {
                 self.unordered(const { Digest::of("frozenset") }, value.cast::<PyFrozenSet>()?.iter(), depth)?
             }

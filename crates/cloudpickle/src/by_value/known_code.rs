@@ -9,7 +9,7 @@ use python_objects::identity;
 
 use super::code_globals::{global_names, names_of_submodules};
 use crate::pickler::CodeRecipe;
-use crate::reduce::recursive_repr::Maker;
+use crate::reduce::recursive_repr::InnerCode;
 
 /// How many code objects are remembered. Another one takes the place of the one with which it shares it.
 const PLACES: usize = 256;
@@ -20,8 +20,8 @@ const MOST_NAMES: usize = 128;
 pub(crate) struct KnownCode {
     /// See [`global_names`].
     pub(crate) globals: Vec<Py<PyAny>>,
-    /// What makes functions of this code, if the standard library does.
-    pub(crate) maker: Option<Maker>,
+    /// If it looks like the code of what the standard library puts around a `__repr__`: what makes such functions.
+    pub(crate) inner_of_recursive_repr: Option<InnerCode>,
     /// See [`names_of_submodules`]; few functions need them.
     submodules: OnceCell<Vec<Py<PyString>>>,
     /// Where `definition.rs` asked for it; methods of classes need it each time.
@@ -50,7 +50,7 @@ impl KnownCode {
         let globals = global_names(code)?.into_iter().map(Bound::unbind).collect();
         let known = Rc::new(Self {
             globals,
-            maker: Maker::of(code)?,
+            inner_of_recursive_repr: InnerCode::of(code)?,
             submodules: OnceCell::new(),
             fingerprint: OnceCell::new(),
             recipe: OnceCell::new(),

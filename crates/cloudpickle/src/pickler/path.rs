@@ -176,6 +176,12 @@ impl<'py> Path<'py> {
         ];
         if let Ok(function) = subject.cast_exact::<PyFunction>() {
             self.function(function, stage.part, hops);
+            // What `recursive_repr` makes another function from.
+            if let (Some(Part::ReconstructorArguments), [Hop::Index(0)]) = (stage.part, hops)
+                && next.is_some_and(|next| next.cast_exact::<PyFunction>().is_ok())
+            {
+                self.push("closure variable 'user_function'".to_owned());
+            }
         } else if let Ok(class) = subject.cast::<PyType>() {
             self.class(class, stage.part, hops);
         } else if ty.is(&runtime.cell_type) {

@@ -357,7 +357,7 @@ impl<'py> Receiver<'_, 'py> {
 }
 
 /// Whether a value has no parts and nothing that its pickling could call.
-fn is_atom(value: &Bound<'_, PyAny>) -> bool {
+pub(super) fn is_atom(value: &Bound<'_, PyAny>) -> bool {
     value.is_none()
         || value.is_exact_instance_of::<PyString>()
         || value.is_exact_instance_of::<PyInt>()

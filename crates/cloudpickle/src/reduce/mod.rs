@@ -54,6 +54,8 @@ macro_rules! reducers {
                 runtime::add_function(module, function)?;
             })*
             deferred::add_to(module)?;
+            // Made now: a dump may have no memory for it.
+            py.get_type::<call::Call>();
             let own = harmless_types(runtime).map(|ty| table.as_any().get_item(ty).map(Bound::unbind));
             // A second import of the extension keeps the first one's objects.
             let _ = OWN_REDUCERS.set(py, own.into_iter().collect::<PyResult<Vec<_>>>()?);

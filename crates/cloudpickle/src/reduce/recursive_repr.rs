@@ -5,6 +5,9 @@
 //! of a small dataclass is a third longer and takes a sixth more time. Both makers are importable, so that plain `pickle`
 //! loads this too.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCode, PyDict, PyFunction, PySet, PyString, PyTuple};
@@ -13,6 +16,7 @@ use python_objects::compat::code::{CONSTANTS, NAME, NAMES};
 use python_objects::function::{Annotations, FunctionParts};
 
 use super::call::Call;
+use super::function::is_atom;
 use super::reduction::Reduction;
 use super::{annotations, copy_of, interned};
 use crate::by_value::known_code::KnownCode;
@@ -24,52 +28,87 @@ const INNER: &str = "wrapper";
 /// How deep the code of the inner function stands in that of the maker: `reprlib`'s has a decorator in between.
 const DEPTH: usize = 2;
 
-/// What makes functions of one code.
-pub(crate) struct Maker {
-    function: Py<PyFunction>,
-    /// Whether it is called with a `fillvalue`, and what that returns with the function; or with the function.
+/// Code that looks like that of the inner function.
+pub(crate) struct InnerCode {
+    /// Whether its maker is called with a `fillvalue`, and what that returns with the function; or with the function.
     has_fillvalue: bool,
+    /// What was found last. It counts as long as it is found: a module may be reloaded.
+    maker: RefCell<Option<Rc<Maker>>>,
+}
+
+/// What makes functions of one code.
+struct Maker {
+    module: Py<PyString>,
+    name: Py<PyString>,
+    function: Py<PyFunction>,
     /// Whether it leaves the function as `__wrapped__`.
     wraps: bool,
 }
 
-impl Maker {
-    /// What makes functions of this code, if it is one of the two.
+impl InnerCode {
+    /// What is known of `code`, if it looks so.
     ///
     /// # Errors
     /// What reading the fields of the code raises, such as a `MemoryError`.
     pub(crate) fn of(code: &Bound<'_, PyCode>) -> PyResult<Option<Self>> {
         let py = code.py();
-        let fields = &Runtime::get(py).state.code_fields;
-        if !fields.object(code, NAME)?.cast::<PyString>().is_ok_and(|name| *name == INNER) {
+        let name = Runtime::get(py).state.code_fields.object(code, NAME)?;
+        if !name.cast::<PyString>().is_ok_and(|name| *name == INNER) {
             return Ok(None);
         }
         let variables = code.getattr(intern!(py, "co_freevars"))?;
         let has_fillvalue = variables.eq(("fillvalue", "repr_running", "user_function"))?;
-        if !has_fillvalue && !variables.eq(("repr_running", "user_function"))? {
-            return Ok(None);
+        let looks_so = has_fillvalue || variables.eq(("repr_running", "user_function"))?;
+        Ok(looks_so.then(|| Self { has_fillvalue, maker: RefCell::new(None) }))
+    }
+
+    fn maker(&self, code: &Bound<'_, PyAny>) -> PyResult<Option<Rc<Maker>>> {
+        let known = self.maker.borrow().clone();
+        if let Some(known) = known
+            && known.is_found(code.py())?
+        {
+            return Ok(Some(known));
         }
+        let maker = Maker::of(code)?.map(Rc::new);
+        self.maker.replace(maker.clone());
+        Ok(maker)
+    }
+}
+
+impl Maker {
+    fn of(code: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let py = code.py();
         let makers = [
             (intern!(py, "dataclasses"), intern!(py, "_recursive_repr")),
             (intern!(py, "reprlib"), intern!(py, "recursive_repr")),
         ];
         for (module, name) in makers {
-            let Some(module) = lookup::imported(module)? else { continue };
-            let Some(maker) = module.getattr_opt(name)? else { continue };
-            let Ok(maker) = maker.cast_into_exact::<PyFunction>() else { continue };
-            if let Some(around) = code_around(code, &maker.getattr(intern!(py, "__code__"))?, DEPTH)? {
-                let names = fields.object(&around, NAMES)?;
+            let Some(function) = find(module, name)? else { continue };
+            if let Some(around) = code_around(code, &function.getattr(intern!(py, "__code__"))?, DEPTH)? {
+                let names = Runtime::get(py).state.code_fields.object(&around, NAMES)?;
                 let wraps = names.contains(intern!(py, "__wrapped__"))? || names.contains(intern!(py, "wraps"))?;
-                return Ok(Some(Self { function: maker.unbind(), has_fillvalue, wraps }));
+                let (module, name) = (module.clone().unbind(), name.clone().unbind());
+                return Ok(Some(Self { module, name, function: function.unbind(), wraps }));
             }
         }
         Ok(None)
     }
+
+    fn is_found(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(find(self.module.bind(py), self.name.bind(py))?.is_some_and(|found| found.is(&self.function)))
+    }
+}
+
+/// The function that a module has under a name.
+fn find<'py>(module: &Bound<'py, PyString>, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyFunction>>> {
+    let Some(module) = lookup::imported(module)? else { return Ok(None) };
+    let found = module.getattr_opt(name)?;
+    Ok(found.and_then(|found| found.cast_into_exact().ok()))
 }
 
 /// The code of which `code` is a constant, or a copy of one that travelled: `outer`, or a constant of it.
 fn code_around<'py>(
-    code: &Bound<'py, PyCode>,
+    code: &Bound<'py, PyAny>,
     outer: &Bound<'py, PyAny>,
     depth: usize,
 ) -> PyResult<Option<Bound<'py, PyCode>>> {
@@ -100,7 +139,8 @@ pub(crate) struct Parts<'py> {
 
 impl<'py> Parts<'py> {
     /// Those of a function that has `own` parts and of whose code this is known, if a maker made it and left all else as it
-    /// is.
+    /// is: around another function than such a one, and with a `fillvalue` without parts. Neither can lead to the function
+    /// itself before that is made, and what the function inside refers to can wait (`making.rs`).
     ///
     /// # Errors
     /// What looking at the function raises, such as a `MemoryError`.
@@ -110,7 +150,7 @@ impl<'py> Parts<'py> {
         known: &KnownCode,
     ) -> PyResult<Option<Self>> {
         let py = function.py();
-        let (Some(maker), Some(closure)) = (&known.maker, &own.closure) else { return Ok(None) };
+        let (Some(inner), Some(closure)) = (&known.inner_of_recursive_repr, &own.closure) else { return Ok(None) };
         let mut variables = Vec::with_capacity(3);
         for cell in closure.iter_borrowed() {
             let Some(value) = contents(&cell)? else { return Ok(None) };
@@ -119,9 +159,12 @@ impl<'py> Parts<'py> {
         let (Some(user_function), Some(running)) = (variables.pop(), variables.pop()) else { return Ok(None) };
         let Ok(users) = user_function.cast_exact::<PyFunction>() else { return Ok(None) };
         let fillvalue = variables.pop();
+        let Some(maker) = inner.maker(&own.code)? else { return Ok(None) };
         let made_by = maker.function.bind(py);
         let users_own = FunctionParts::of(users)?;
-        let is_as_made = fillvalue.is_some() == maker.has_fillvalue
+        let is_as_made = fillvalue.is_some() == inner.has_fillvalue
+            && fillvalue.as_ref().is_none_or(is_atom)
+            && !is_inner(&users_own)?
             && running.cast_exact::<PySet>().is_ok_and(PySetMethods::is_empty)
             && has_only(own.attributes.as_ref(), maker.wraps.then_some(users))?
             && has_only(users_own.attributes.as_ref(), None)?
@@ -167,6 +210,12 @@ pub(super) fn user_function_of<'py>(function: &Bound<'py, PyFunction>) -> PyResu
     let own = FunctionParts::of(function)?;
     let Ok(code) = own.code.cast_exact::<PyCode>() else { return Ok(None) };
     Ok(Parts::of(function, &own, &*KnownCode::of(code)?)?.map(|parts| parts.user_function))
+}
+
+/// Whether the code of a function looks like that of the inner one.
+fn is_inner(function: &FunctionParts<'_>) -> PyResult<bool> {
+    let Ok(code) = function.code.cast_exact::<PyCode>() else { return Ok(false) };
+    Ok(KnownCode::of(code)?.inner_of_recursive_repr.is_some())
 }
 
 /// Whether the `__dict__` of a function holds this `__wrapped__`, or nothing.
