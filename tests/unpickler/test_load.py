@@ -261,7 +261,7 @@ class SubclassOfBytes(bytes):
 )
 def test_a_read_that_gives_something_else(kind, change):
     for data in (pickle.dumps(LONG, 5), pickle.dumps([LONG], 2), pickle.dumps(b"abc", 4)):
-        for odd_at in range(12):
+        for odd_at in (0, 1, 2, 3, 7, 11):
             same(lambda contents, at=odd_at: kind(contents, at, change), data)
 
 
