@@ -40,6 +40,8 @@ CPYTHON = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 EVERY_CPYTHON = (*CPYTHON, "3.13t")
 EVERY = (*EVERY_CPYTHON, "pypy3.11")
 MAIN = "3.11"
+# They begin first, so that the lanes end at about the same time: all suites, and packages that have to be compiled.
+LONGEST = (MAIN, "pypy3.11")
 # Those for which the frameworks and what they need have wheels.
 WITH_FRAMEWORKS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 # An environment of Ray or PySpark takes half a gigabyte: the oldest, the main and the newest that both support.
@@ -91,8 +93,9 @@ def main() -> int:
     wanted = [interpreter for interpreter in INTERPRETERS if chosen(mode, interpreter.name)]
     found = {interpreter.name: path for interpreter in wanted if (path := interpreter.find())}
     LOGS.mkdir(parents=True, exist_ok=True)
+    order = sorted(found, key=lambda name: name not in LONGEST)
     with ThreadPoolExecutor(LANES) as lanes:
-        statuses = dict(zip(found, lanes.map(lambda name: run(mode, name, found[name]), found)))
+        statuses = dict(zip(order, lanes.map(lambda name: run(mode, name, found[name]), order)))
     return report(mode, wanted, statuses)
 
 
