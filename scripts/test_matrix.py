@@ -40,6 +40,8 @@ CPYTHON = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 EVERY_CPYTHON = (*CPYTHON, "3.13t")
 EVERY = (*EVERY_CPYTHON, "pypy3.11")
 MAIN = "3.11"
+# Tests of files and processes, for which it does not matter which interpreter runs: a tenth of an interpreter's time.
+OF_FILES = "tests/vendored"
 # They begin first, so that the lanes end at about the same time: all suites, and packages that have to be compiled.
 LONGEST = (MAIN, "pypy3.11")
 # Those for which the frameworks and what they need have wheels.
@@ -106,8 +108,6 @@ def run(mode: str, python: str, path: Path) -> int:
     """Runs `make test` on one interpreter; says when it begins and ends, and how it failed."""
     suites = " ".join(suite.name for suite in chosen(mode, python))
     log = LOGS / f"{python}.txt"
-    with PRINTING:
-        print(f"begins: {python}: {suites}", flush=True)
     begin = time.perf_counter()
     for suite in chosen(mode, python):
         for stale in (outcomes.RESULTS / python).glob(f"{suite.name}*"):
@@ -115,6 +115,11 @@ def run(mode: str, python: str, path: Path) -> int:
     # What a calling `make` was told is not for this one.
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     make = ["make", "--no-print-directory", "--keep-going", "test", f"PYTHON={path}", f"SUITES={suites}"]
+    without = OF_FILES if mode == "ci" and python != MAIN else None
+    if without:
+        make.append(f"PYTEST_ARGS=--ignore={without}")
+    with PRINTING:
+        print(f"begins: {python}: {suites}" + (f", without {without}" if without else ""), flush=True)
     with log.open("wb") as output:
         # A session of its own, so that what `make` started can be ended with it.
         process = subprocess.Popen(

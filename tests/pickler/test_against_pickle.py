@@ -128,7 +128,8 @@ def test_bytes_equal_for_any_data(obj, protocol):
     assert_equals_pickle(obj, protocol)
 
 
-@given(DATA, st.integers(min_value=0, max_value=5))
+# PyPy does not read the infinities that protocol 0 writes as text: see `LACKING`.
+@given(DATA, st.integers(min_value=1 if PYPY else 0, max_value=5))
 def test_round_trip_for_any_data(obj, protocol):
     assert pickle.loads(cloudpickle.dumps(obj, protocol=protocol)) == obj
 
