@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import pickletools
 import random
 import sys
 
@@ -111,6 +112,26 @@ def test_references_in_order_and_out_of_order(count):
 def test_references_across_frames(length):
     parts = [fresh(f"text {number}") for number in range(400)]
     check([parts[:200], "x" * length, parts[:100], b"y" * length, parts, "z" * length, parts[::-1]])
+
+
+@pytest.mark.parametrize("between", ["nothing", "now and then an atom", "now and then a frame", "new objects"])
+@pytest.mark.parametrize("names", [1, 255, 256, 257, 300, 1000, 70_000])
+def test_runs_of_references(names, between):
+    """References that follow each other are made longer together; the bytes are those that each alone would get."""
+    choose = random.Random(names)
+    texts = [fresh(f"text {number}") for number in range(names)]
+    items = []
+    for item in choose.choices(texts, k=5000):
+        items.append(item)
+        if between != "nothing" and choose.random() < 0.05:
+            items.append({"now and then an atom": 1, "now and then a frame": b"x" * 70_000}.get(between) or [item])
+    check(items)
+    optimized = pickletools.optimize(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
+    assert without_frames(cloudpickle.dumps(items)) == without_frames(optimized)
+
+
+def without_frames(data):
+    return [(opcode.name, arg) for opcode, arg, _ in pickletools.genops(data) if opcode.name != "FRAME"]
 
 
 def test_many_frames_of_records():

@@ -180,15 +180,10 @@ impl Referenced {
                 buffer.out_of_memory();
             }
             let numbers_are_short = memoized.len() <= NUMBERS_OF_A_BYTE;
-            let longer = match (self.out_of_order, numbers_are_short) {
-                // They were written at once.
-                (false, true) => 0,
-                (true, true) => {
-                    self.references.write_short_numbers(&self.places, buffer.as_mut_slice());
-                    0
-                }
-                (_, false) => self.references.write_numbers(&self.places, buffer.as_mut_slice()),
-            };
+            if numbers_are_short && self.out_of_order {
+                self.references.write_short_numbers(&self.places, buffer.as_mut_slice());
+            }
+            let longer = if numbers_are_short { 0 } else { self.references.count_long(&self.places) };
             self.insert(buffer, &memoized, longer);
             self.memoized = memoized;
         }
@@ -239,8 +234,8 @@ impl Referenced {
         true
     }
 
-    /// Puts a MEMOIZE at each of the places, and gives their numbers to the references that have no room for them, of which
-    /// there are `longer`. From the last one to the first: each byte moves once at most.
+    /// Puts a MEMOIZE at each of the places, and if `longer` references have no room for their numbers, gives all references
+    /// theirs. From the last one to the first: each byte moves once at most.
     fn insert(&mut self, buffer: &mut impl Buffer, memoized: &[usize], longer: usize) {
         let end = buffer.len();
         let room: usize = self.room.iter().map(ExactSizeIterator::len).sum();
@@ -249,11 +244,13 @@ impl Referenced {
         let mut move_up = MoveUp { from: end, to: bytes.len(), bytes, room: &self.room };
         let mut frames = LengthsOfFrames { frames: &self.frames, growth: 0 };
         let mut memoized = memoized.iter().copied().rev().peekable();
-        let mut left = longer;
-        while left > 0
-            && let Some((end, number)) = self.references.pop()
+        while longer > 0
+            && let Some((end, target)) = self.references.pop()
         {
-            if u8::try_from(number).is_ok() {
+            let number = self.places[target as usize] & !IS_REFERENCED;
+            if number < NUMBERS_OF_A_BYTE {
+                // It is moved with what is around it.
+                move_up.bytes[end - 1] = lowest_byte(number);
                 continue;
             }
             // What was just referred to can be memoized, not the reverse.
@@ -261,9 +258,11 @@ impl Referenced {
                 frames.will_grow(place, 1, move_up.bytes);
                 move_up.insert(place, 0, [Opcode::Memoize.byte()]);
             }
-            left -= 1;
             frames.will_grow(end, LONG - SHORT, move_up.bytes);
-            move_up.insert(end, SHORT, argument::uint4(Opcode::LongBinGet, number));
+            move_up.insert(end, SHORT, argument::uint4(Opcode::LongBinGet, u32::try_from(number).expect(FEWER)));
+            let down_to = frames.same_down_to(end).max(memoized.peek().copied().unwrap_or(0));
+            let growth = move_up.insert_run(&mut self.references, &self.places, down_to);
+            frames.will_grow(end, growth, move_up.bytes);
         }
         for place in memoized {
             frames.will_grow(place, 1, move_up.bytes);
@@ -341,6 +340,18 @@ impl References {
         Some((end, word >> DISTANCE_BITS))
     }
 
+    /// Takes the last one out if it ends here and takes one word, and returns its target.
+    #[inline(always)]
+    fn pop_at(&mut self, end: usize) -> Option<u32> {
+        let word = *self.words.last()?;
+        if self.last_end != end || word == WIDE {
+            return None;
+        }
+        self.words.pop();
+        self.last_end = end - (word as usize & FARTHEST);
+        Some(word >> DISTANCE_BITS)
+    }
+
     #[cold]
     #[inline(never)]
     fn pop_wide(&mut self, end: usize) -> Option<(usize, u32)> {
@@ -368,32 +379,21 @@ impl References {
         }
     }
 
-    /// Gives the references to the first 256 objects their numbers. All have the number for their target from here on. How
-    /// many are not written yet is returned.
-    fn write_numbers(&mut self, numbers: &[usize], buffer: &mut [u8]) -> usize {
-        let mut longer = 0;
-        let mut end = 0;
-        let mut words = self.words.iter_mut();
+    /// How many references do not have room for their numbers.
+    fn count_long(&self, numbers: &[usize]) -> usize {
+        let mut long = 0;
+        let mut words = self.words.iter();
         while let Some(word) = words.next() {
-            let number;
+            let mut target = *word >> DISTANCE_BITS;
             if *word == WIDE {
-                let (Some(low), Some(high), Some(target)) = (words.next(), words.next(), words.next()) else { break };
+                let Some(wide) = words.nth(2) else { break };
+                target = *wide;
                 words.next();
-                end += distance(*low, *high);
-                number = numbers[*target as usize] & !IS_REFERENCED;
-                *target = u32::try_from(number).expect(FEWER);
-            } else {
-                end += *word as usize & FARTHEST;
-                number = numbers[(*word >> DISTANCE_BITS) as usize] & !IS_REFERENCED;
-                *word = u32::try_from(number).expect(FEWER) << DISTANCE_BITS | *word & ((1 << DISTANCE_BITS) - 1);
             }
-            // Without a branch, which nobody could predict. Those that are longer are written once more.
-            #[expect(clippy::cast_possible_truncation, reason = "the rest is written later")]
-            let byte = number as u8;
-            buffer[end - 1] = byte;
-            longer += usize::from(number > usize::from(u8::MAX));
+            // Without a branch, which nobody could predict.
+            long += usize::from(numbers[target as usize] & !IS_REFERENCED >= NUMBERS_OF_A_BYTE);
         }
-        longer
+        long
     }
 
     fn clear(&mut self) {
@@ -458,6 +458,30 @@ impl MoveUp<'_> {
         self.bytes[self.to..end].copy_from_slice(&inserted);
     }
 
+    /// Puts references in place of the short ones that end where what was moved last begins, one before the other: as many
+    /// as follow each other without anything between, and end behind `down_to`. Returns how much longer they are.
+    fn insert_run(&mut self, references: &mut References, numbers: &[usize], down_to: usize) -> usize {
+        const WORD: usize = size_of::<u64>();
+
+        let (from, to) = (self.from, self.to);
+        // A word is written for each: what is before the reference is to be still free.
+        while self.to - self.from >= WORD
+            && self.from > down_to
+            && let Some(target) = references.pop_at(self.from)
+        {
+            // Without a branch, which nobody could predict.
+            let number = numbers[target as usize] & !IS_REFERENCED;
+            let (opcode, len) =
+                if number < NUMBERS_OF_A_BYTE { (Opcode::BinGet, SHORT) } else { (Opcode::LongBinGet, LONG) };
+            let reference = u64::from(opcode.byte()) | (number as u64) << u8::BITS;
+            let word = reference << (u8::BITS as usize * (WORD - len));
+            self.bytes[self.to - WORD..self.to].copy_from_slice(&word.to_le_bytes());
+            self.from -= SHORT;
+            self.to -= len;
+        }
+        (to - self.to) - (from - self.from)
+    }
+
     #[inline]
     fn move_from(&mut self, at: usize) {
         /// Fewer bytes than these are moved one by one: a call takes longer.
@@ -497,6 +521,12 @@ impl LengthsOfFrames<'_> {
             }
             self.finish_last(bytes);
         }
+    }
+
+    /// Down to which offset all that is inserted before `at`, where something just was, belongs to the same frame.
+    #[inline]
+    fn same_down_to(&self, at: usize) -> usize {
+        self.frames.last().map_or(0, |last| if at > last.end { last.end } else { last.start })
     }
 
     #[cold]
