@@ -293,6 +293,16 @@ def test_what_was_handed_out_is_the_same_object():
     assert first[0] is children[0] is third[0] and children is fourth
 
 
+@pytest.mark.parametrize("container", [list, tuple])
+@pytest.mark.parametrize("count", [3, 1500])
+def test_a_text_that_is_handed_out_after_it_was_written(container, count):
+    """Only its container referred to it, and the code of others hands it out once more."""
+    texts = container("".join(["text ", str(number)]) for number in range(count))
+    obj = [texts, Reduced(lambda: texts[1]), Reduced(lambda: texts[-1])]
+    loaded, second, last = pickle.loads(cloudpickle.dumps(obj))
+    assert second[0] is loaded[1] and last[0] is loaded[-1]
+
+
 def test_code_of_others_is_called_once():
     """Where the dump starts over, nothing of the objects' own had run."""
     calls = []

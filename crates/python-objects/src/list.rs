@@ -1,9 +1,35 @@
 //! Walking a list that user code or another thread may change under the walk.
 
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
+use crate::bytes::BytesBuilder;
 use crate::dict::WALKS_COPIES;
+
+/// What a list has next, and what became of it.
+pub enum Next<'py> {
+    /// An `int` of at most one digit.
+    Int(i32),
+    /// A `float`.
+    Float(f64),
+    /// A text, and it is written.
+    Written,
+    /// A text that is not, and whether it has fewer references.
+    Text(Bound<'py, PyString>, bool),
+    /// Something else, or any of these where a reference is needed to read it.
+    Item(Bound<'py, PyAny>),
+    /// Nothing.
+    End,
+}
+
+/// How a short text of ASCII is written: a byte, its length in one byte, and its characters.
+#[derive(Clone, Copy)]
+pub struct ShortText {
+    /// The byte before the length.
+    pub first: u8,
+    /// Only those that have fewer references are written.
+    pub fewer_references_than: isize,
+}
 
 /// A position in a list.
 ///
@@ -42,6 +68,26 @@ impl<'py> ListCursor<'py> {
         list.len().saturating_sub(self.index)
     }
 
+    /// The next item without a reference to it, if it is a number or a text that can be written
+    /// [at once](BytesBuilder::append_short_at_once); else as [`next`](Self::next) gives it.
+    ///
+    /// To count one reference more and one less changes the memory of each item, which takes about as long as to write it.
+    #[inline(always)]
+    pub fn next_at_once(
+        &mut self,
+        list: &Bound<'py, PyList>,
+        undisturbed: bool,
+        texts: ShortText,
+        bytes: &mut BytesBuilder<'py>,
+    ) -> Next<'py> {
+        let next = match without_references::next(list, self.index, texts, bytes) {
+            Next::End => return self.next(list, undisturbed).map_or(Next::End, Next::Item),
+            next => next,
+        };
+        self.index += 1;
+        next
+    }
+
     /// The next item, or `None` where the list ends at this moment. `undisturbed` says that no Python code has run since
     /// the start.
     #[inline]
@@ -61,5 +107,75 @@ impl<'py> ListCursor<'py> {
         let item = list.get_item(self.index).ok()?;
         self.index += 1;
         Some(item)
+    }
+}
+
+/// Where nobody changes a list as long as this thread runs no Python code.
+#[cfg(not(any(Py_GIL_DISABLED, PyPy)))]
+mod without_references {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+    use pyo3::types::{PyFloat, PyFloatMethods, PyInt, PyList, PyString};
+
+    use super::{Next, ShortText};
+    use crate::bytes::BytesBuilder;
+    use crate::kind::exact;
+    use crate::{int, reference_count, text};
+
+    /// The item of that index, if there is one.
+    #[inline(always)]
+    pub(super) fn next<'py>(
+        list: &Bound<'py, PyList>,
+        index: usize,
+        texts: ShortText,
+        bytes: &mut BytesBuilder<'py>,
+    ) -> Next<'py> {
+        if index >= list.len() {
+            return Next::End;
+        }
+        // SAFETY: the index was compared with the list's length, and with the global lock held nobody makes it shorter. The
+        // list holds the item as long as nobody changes it, and what is done with it below calls no code that might. There
+        // is no item yet in a list that is being filled.
+        let item = unsafe {
+            let item = ffi::PyList_GET_ITEM(list.as_ptr(), index.cast_signed());
+            Borrowed::from_ptr_or_opt(list.py(), item)
+        };
+        let Some(item) = item else { return Next::End };
+        if let Some(text) = exact::<PyString>(&item) {
+            let has_fewer = reference_count::of(text) < texts.fewer_references_than;
+            if has_fewer
+                && let Some(ascii) = text::ascii(text)
+                && bytes.append_short_at_once(texts.first, ascii)
+            {
+                return Next::Written;
+            }
+            return Next::Text(text.clone(), has_fewer);
+        } else if let Some(number) = exact::<PyInt>(&item) {
+            if let Some(value) = int::of_one_digit(number) {
+                return Next::Int(value);
+            }
+        } else if let Some(number) = exact::<PyFloat>(&item) {
+            return Next::Float(number.value());
+        }
+        Next::Item(item.to_owned())
+    }
+}
+
+/// Where others may: a reference is what keeps an item alive.
+#[cfg(any(Py_GIL_DISABLED, PyPy))]
+mod without_references {
+    use pyo3::prelude::*;
+    use pyo3::types::PyList;
+
+    use super::{Next, ShortText};
+    use crate::bytes::BytesBuilder;
+
+    pub(super) fn next<'py>(
+        _list: &Bound<'py, PyList>,
+        _index: usize,
+        _texts: ShortText,
+        _bytes: &mut BytesBuilder<'py>,
+    ) -> Next<'py> {
+        Next::End
     }
 }

@@ -131,6 +131,25 @@ impl Optimism {
         }
     }
 
+    /// How many references an object has at least that may be met again, without one of the engine.
+    #[inline]
+    pub(super) fn references_of_shared(&self) -> isize {
+        self.sole
+    }
+
+    /// Whether `obj`, to which the engine holds no reference, has others than its container's. It is not passed over yet.
+    #[inline]
+    pub(super) fn may_be_met_again_borrowed(&self, obj: &Bound<'_, PyAny>) -> bool {
+        reference_count::of(obj) >= self.references_of_shared()
+    }
+
+    /// An object that cannot be met again is written.
+    #[inline]
+    pub(super) fn pass_over(&mut self) -> Shared {
+        self.passed_over = true;
+        Shared::Never
+    }
+
     #[cold]
     fn start_over(&mut self) -> PyErr {
         self.start_over = true;

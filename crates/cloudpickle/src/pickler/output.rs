@@ -1,10 +1,11 @@
 //! Where the bytes go: into one `bytes` object, or to the `write` of a file.
 
-use pickle_format::{Buffer, Encoder};
+use pickle_format::{Buffer, Encoder, Opcode};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyList};
 use python_objects::buffer;
 use python_objects::bytes::{BytesBuilder, out_of_memory};
+use python_objects::list::{ListCursor, Next, ShortText};
 use python_objects::ndarray::PlainArray;
 
 /// The destination of a dump.
@@ -40,6 +41,20 @@ impl<'py> Written<'py> {
     /// The object.
     pub(super) fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.0.finish(py)
+    }
+
+    /// The next item of a list, which is appended if it is a text with fewer references: see
+    /// [`ListCursor::next_at_once`].
+    #[inline(always)]
+    pub(super) fn append_next_at_once(
+        &mut self,
+        cursor: &mut ListCursor<'py>,
+        list: &Bound<'py, PyList>,
+        undisturbed: bool,
+        fewer_references_than: isize,
+    ) -> Next<'py> {
+        let texts = ShortText { first: Opcode::ShortBinUnicode.byte(), fewer_references_than };
+        cursor.next_at_once(list, undisturbed, texts, &mut self.0)
     }
 
     /// Appends the bytes of an array.

@@ -11,7 +11,8 @@ use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyList, PyString, PyTuple};
 use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
 use python_objects::kind::{Kind, exact};
-use python_objects::list::ListCursor;
+use python_objects::list::{ListCursor, Next};
+use python_objects::reference_count::COUNTS_ARE_EXACT;
 
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable};
@@ -51,25 +52,89 @@ impl<'py> Engine<'py, '_> {
             let shared = self.optimism.is_shared(obj);
             return AtOnce::done_if(self.save_str_at_once(string, shared));
         }
-        AtOnce::done_if(match Kind::of(obj) {
-            Kind::Int => self.save_int_at_once(obj),
-            Kind::Float => self.save_float_at_once(obj),
-            Kind::None => {
-                self.encoder.none();
-                true
+        match Kind::of_atom(obj) {
+            Some(Kind::Int) => AtOnce::done_if(self.save_int_at_once(obj)),
+            Some(Kind::Float) => AtOnce::done_if(self.save_float_at_once(obj)),
+            _ => self.save_no_number_at_once(obj),
+        }
+    }
+
+    /// The same for what is neither a string nor a number.
+    #[inline(always)]
+    fn save_no_number_at_once(&mut self, obj: &Bound<'py, PyAny>) -> AtOnce {
+        if obj.is_none() {
+            self.encoder.none();
+            return AtOnce::Done;
+        }
+        if let Some(value) = exact::<PyBool>(obj) {
+            self.encoder.bool(value.is_true());
+            return AtOnce::Done;
+        }
+        if let Some(tuple) = exact::<PyTuple>(obj) {
+            return self.save_tuple_at_once(tuple);
+        }
+        if let Some(dict) = exact::<PyDict>(obj) {
+            return self.save_dict_at_once(dict);
+        }
+        if let Some(list) = exact::<PyList>(obj) {
+            return self.save_list_at_once(list);
+        }
+        AtOnce::done_if(self.optimism.may_be_met_again(obj) && self.refer_at_once(obj))
+    }
+
+    /// Saves the next item of a list, and says whether it is done; if not, it is [interrupted](Self::interrupted). `None` at
+    /// the end of the list. `undisturbed` as in [`ListCursor::next`].
+    #[inline(always)]
+    pub(super) fn save_next(
+        &mut self,
+        cursor: &mut ListCursor<'py>,
+        list: &Bound<'py, PyList>,
+        undisturbed: bool,
+    ) -> Option<bool> {
+        if !COUNTS_ARE_EXACT || !self.encoder.writes_at_once() {
+            return cursor.next(list, undisturbed).map(|item| self.save_part(&item));
+        }
+        let shared_from = self.optimism.references_of_shared();
+        match self.encoder.buffer_mut().append_next_at_once(cursor, list, undisturbed, shared_from) {
+            Next::Written => {
+                self.optimism.pass_over();
             }
-            Kind::Bool => match obj.cast::<PyBool>() {
-                Ok(value) => {
-                    self.encoder.bool(value.is_true());
-                    true
-                }
-                Err(_) => false,
-            },
-            Kind::Tuple => return exact(obj).map_or(AtOnce::NotYet, |tuple| self.save_tuple_at_once(tuple)),
-            Kind::Dict => return exact(obj).map_or(AtOnce::NotYet, |dict| self.save_dict_at_once(dict)),
-            Kind::List => return exact(obj).map_or(AtOnce::NotYet, |list| self.save_list_at_once(list)),
-            _ => self.optimism.may_be_met_again(obj) && self.refer_at_once(obj),
-        })
+            Next::Int(value) => self.encoder.short_int(value),
+            Next::Float(value) => self.encoder.float(value),
+            Next::Text(text, is_lone) => {
+                let shared = if is_lone { self.optimism.pass_over() } else { Shared::Maybe };
+                return Some(self.save_str_at_once(&text, shared) || self.save_any_part(&text));
+            }
+            Next::Item(item) => {
+                return Some(match self.save_no_number_at_once(&item) {
+                    AtOnce::Done => true,
+                    AtOnce::NotYet => self.save_any_part(&item),
+                    AtOnce::Interrupted => false,
+                });
+            }
+            Next::End => return None,
+        }
+        Some(true)
+    }
+
+    /// Saves an atom that is held by what it is in, and to which the engine has no reference of its own.
+    #[inline(always)]
+    fn save_borrowed_at_once(&mut self, obj: &Bound<'py, PyAny>) -> bool {
+        if !self.encoder.writes_at_once() {
+            return false;
+        }
+        if let Some(string) = exact::<PyString>(obj) {
+            if self.optimism.may_be_met_again_borrowed(obj) || !self.save_new_str_alone(string) {
+                return false;
+            }
+            self.optimism.pass_over();
+            return true;
+        }
+        match Kind::of_atom(obj) {
+            Some(Kind::Int) => self.save_int_at_once(obj),
+            Some(Kind::Float) => self.save_float_at_once(obj),
+            _ => false,
+        }
     }
 
     /// Refers to `obj`, if the memo has it and that is not done at the end.
@@ -220,15 +285,16 @@ impl<'py> Engine<'py, '_> {
         let mut cursor = ListCursor::new(list);
         let attention_from = if is_batch { BATCH_SIZE } else { 1 };
         let goes_on = loop {
-            let Some(item) = cursor.next(list, true) else {
-                if is_batch {
-                    self.encoder.op(Opcode::Appends);
+            match self.save_next(&mut cursor, list, true) {
+                Some(true) => {}
+                Some(false) => break false,
+                None => {
+                    if is_batch {
+                        self.encoder.op(Opcode::Appends);
+                    }
+                    self.inline_levels -= 1;
+                    return AtOnce::Done;
                 }
-                self.inline_levels -= 1;
-                return AtOnce::Done;
-            };
-            if !self.save_part(&item) {
-                break false;
             }
             if cursor.taken() >= attention_from {
                 if is_batch {
@@ -318,7 +384,7 @@ impl<'py> Engine<'py, '_> {
         self.encoder.begin_tuple(tuple.len());
         self.inline_levels += 1;
         for (index, item) in tuple.as_slice().iter().enumerate() {
-            if !self.save_part(&item.clone()) {
+            if !self.save_borrowed_at_once(item) && !self.save_part(&item.clone()) {
                 return self.leave_to_frame(TupleFrame::at(tuple, index + 1, shared), false);
             }
         }

@@ -116,10 +116,10 @@ impl<'py> ListFrame<'py> {
     fn fill(&mut self, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
         let mut result = Ok(Saved::Done);
         while count < BATCH_SIZE
-            && let Some(item) = self.cursor.next(&self.list, engine.calls == self.calls)
+            && let Some(is_done) = engine.save_next(&mut self.cursor, &self.list, engine.calls == self.calls)
         {
             count += 1;
-            if !engine.save_part(&item) {
+            if !is_done {
                 result = engine.interrupted();
                 break;
             }
