@@ -1,6 +1,6 @@
 //! Object to bytes.
 //!
-//! - [`engine`]: one dump in progress, its loop, the order of decisions.
+//! - [`engine`]: one dump in progress, its loop; [`decisions`]: who writes an object, and who reduces it.
 //! - [`mod@frame`]: what has parts, while they are written.
 //! - [`memo`]: which objects the pickle already holds.
 //! - [`at_hand`]: memory for the next dump.
@@ -25,6 +25,7 @@ mod at_hand;
 mod base_globals;
 mod canonical;
 mod code_recipe;
+mod decisions;
 mod endless;
 mod engine;
 mod frame;

@@ -9,7 +9,8 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use python_objects::identity;
 
 use super::at_hand::AtHand;
-use super::engine::{self, Engine, Settings};
+use super::decisions;
+use super::engine::{Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
@@ -253,7 +254,7 @@ impl PicklerCore {
     /// The reduce tuple of a function or class that travels by value, else `NotImplemented`.
     fn reduce<'py>(&self, obj: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = obj.py();
-        match engine::native_reduction(obj, &self.base_globals, None, &mut Probe::default())? {
+        match decisions::native_reduction(obj, &self.base_globals, None, &mut Probe::default())? {
             Some(reduction) => Ok(reduction.into_tuple(py)?.into_any()),
             None => Ok(py.NotImplemented().into_bound(py)),
         }
