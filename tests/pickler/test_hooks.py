@@ -2,15 +2,18 @@
 
 import collections
 import copyreg
+import datetime
+import decimal
 import io
 import pickle
 import types
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import pytest
 
 import cloudpickle
 from cloudpickle import CloudPickler, Pickler
+from implementation import not_on_pypy
 
 
 def dumps_with(kind, obj, **options):
@@ -81,6 +84,89 @@ def test_persistent_id_is_asked_first_and_for_everything():
     assert asked[0] == (shared, shared, None, "s")
     assert [obj for obj in asked if obj is shared] == [shared, shared]
     assert None in asked and "s" in asked and 1 in asked
+
+
+class Pair(NamedTuple):
+    left: object
+    right: object
+
+
+class Slotted:
+    __slots__ = ("first", "second")
+
+
+def of_known_kinds():
+    """What is written without a reduction where no hook is to see its parts."""
+    slotted = [Slotted(), Slotted()]
+    for one in slotted:
+        one.first, one.second = [1], "second"
+    values = [
+        *(Thing(name) for name in "abc"),
+        *slotted,
+        *(Pair("left", number) for number in range(3)),
+        *(datetime.date(2020, 1, day) for day in range(1, 4)),
+        *(datetime.datetime(2020, 1, day) for day in range(1, 4)),
+        *(decimal.Decimal(number) for number in range(3)),
+        *(datetime.timedelta(number) for number in range(3)),
+    ]
+    return values
+
+
+@not_on_pypy("a C pickler")
+def test_persistent_id_is_asked_for_what_the_c_pickler_asks_for():
+    """The keys and values of states, the arguments of calls: all parts of what is reduced."""
+    values, asked = of_known_kinds(), []
+    for base in (Pickler, pickle.Pickler):
+
+        class Asking(base):
+            def persistent_id(self, obj):
+                self.told.append(repr(obj))
+
+        file = io.BytesIO()
+        pickler = Asking(file, 5)
+        pickler.told = []
+        pickler.dump([values, {"key": 1, "other": {"inner": "value"}}])
+        asked.append(pickler.told)
+    assert asked[0] == asked[1]
+
+
+def test_reducer_override_is_asked_for_each_instance():
+    """Also for those of the class that was asked for last."""
+    values, asked = of_known_kinds(), []
+
+    class Asking(Pickler):
+        def reducer_override(self, obj):
+            asked.append(obj)
+            return NotImplemented
+
+    dumps_with(Asking, values)
+    asked = [obj for obj in asked if not isinstance(obj, type)]
+    assert len(asked) >= len(values)
+    assert all(any(obj is value for obj in asked) for value in values)
+
+
+def test_dispatch_table_of_an_instance_is_asked_for_each_object():
+    """It may change its mind."""
+    values = of_known_kinds()
+    for kind in {type(value) for value in values}:
+        same = [value for value in values if type(value) is kind]
+
+        class Counting:
+            def __init__(self, kind):
+                self.kind, self.count = kind, 0
+
+            def __getitem__(self, kind):
+                if kind is self.kind:
+                    self.count += 1
+                    if self.count > 1:
+                        return lambda obj: (str, ("by table",))
+                raise KeyError(kind)
+
+        file = io.BytesIO()
+        pickler = Pickler(file)
+        pickler.dispatch_table = Counting(kind)
+        pickler.dump(same)
+        assert pickle.loads(file.getvalue())[1:] == ["by table"] * (len(same) - 1)
 
 
 def test_persistent_id_as_an_instance_attribute():

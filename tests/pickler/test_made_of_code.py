@@ -1,8 +1,10 @@
 """Functions, code, cells, modules and classes are written without reductions: the bytes are those of the long way."""
 
+import collections.abc
 import contextlib
 import copyreg
 import dataclasses
+import enum
 import functools
 import gc
 import importlib
@@ -289,6 +291,81 @@ def test_reducers_of_copyreg_are_asked():
     assert pickle.loads(cloudpickle.dumps([len]))[0] is len
 
 
+@pytest.mark.parametrize("table", [copyreg.dispatch_table, Pickler._dispatch_table], ids=["copyreg", "shared"])
+@pytest.mark.parametrize("cls", [collections.abc.Mapping, enum.Flag], ids=["abstract", "enumeration"])
+def test_reducers_of_metaclasses_are_asked(table, cls):
+    """Of classes that travel by reference."""
+    assert pickle.loads(cloudpickle.dumps([cls]))[0] is cls
+    with entry(table, type(cls), lambda cls: (str, (cls.__name__,))):
+        data = cloudpickle.dumps([cls, cls])
+        assert data == _native.dumps_without_shortcuts([cls, cls])
+        assert pickle.loads(data) == [cls.__name__] * 2
+    assert pickle.loads(cloudpickle.dumps([cls]))[0] is cls
+
+
+class HandingOut(dict):
+    """A mapping that hands out what the pickle may have already."""
+
+    def __init__(self, hand_out):
+        self.hand_out = hand_out
+
+    def copy(self):
+        return {"key": self.hand_out()}
+
+
+@pytest.mark.skipif(PYPY, reason="PyPy does not say what a view is of")
+def test_view_of_a_mapping_with_methods_of_its_own():
+    children = [["only here"]]
+    root = [children, types.MappingProxyType(HandingOut(lambda: children[0]))]
+    data = cloudpickle.dumps(root)
+    assert data == _native.dumps_without_shortcuts(root)
+    children, view = pickle.loads(data)
+    assert view["key"] is children[0]
+
+
+class Runs:
+    """Calls a function when it is reduced."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __reduce__(self):
+        self.function()
+        return int, ()
+
+
+def test_module_that_is_replaced_in_the_middle_of_a_dump():
+    """Where the one before was found, the next one is not."""
+    other = types.ModuleType("json")
+    outcomes = []
+    for dumps in (cloudpickle.dumps, _native.dumps_without_shortcuts):
+        try:
+            outcomes.append(dumps([json.dumps, Runs(lambda: sys.modules.update(json=other)), json.loads]))
+        except Exception as error:
+            outcomes.append(type(error))
+        finally:
+            sys.modules["json"] = json
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] != cloudpickle.dumps([json.dumps, Runs(lambda: None), json.loads])
+
+
+@pytest.mark.parametrize("settings", [{"bin": False}, {"fast": True}], ids=["text", "fast"])
+@pytest.mark.parametrize("name", ["plain", "with_everything", "pair", "hundred", "Base", "Data", "modules"])
+def test_bytes_with_a_hook_and_other_settings(name, settings):
+    if "fast" in settings and name in ("with_everything", "Base", "Data"):
+        pytest.skip("it refers to itself, which takes a memo")
+
+    def written(kind):
+        file = io.BytesIO()
+        pickler = kind(file)
+        for setting, value in settings.items():
+            setattr(pickler, setting, value)
+        pickler.dump(BY_VALUE[name])
+        return file.getvalue()
+
+    assert pickletools.optimize(written(WithHook)) == pickletools.optimize(written(Pickler))
+
+
 def test_reducer_that_comes_in_the_middle_of_a_dump():
     asked = []
     own = Pickler._dispatch_table[types.CodeType]
@@ -358,7 +435,9 @@ def test_errors_of_the_long_way(case):
             dumps([CASES_OF_ERRORS[case]])
         return str(caught.value), getattr(caught.value, "__notes__", None)
 
-    assert told(cloudpickle.dumps) == told(_native.dumps_without_shortcuts)
+    long_way = told(_native.dumps_without_shortcuts)
+    # What is known of code is found out in the first two dumps.
+    assert [told(cloudpickle.dumps) for _ in range(3)] == [long_way] * 3
 
 
 @pytest.mark.parametrize("depth", range(1, 24))
@@ -372,8 +451,8 @@ def test_classes_at_any_depth(depth):
 
 def test_class_that_its_bases_lead_to():
     """It is there already when it would be made."""
-    base = type("Base", (), {"__module__": "__main__", "other": 1})
-    derived = type("Derived", (base,), {"__module__": "__main__", "other": 2})
+    base = type("Base", (), {"__module__": "__main__", "other": 1, "more": 2})
+    derived = type("Derived", (base,), {"__module__": "__main__", "other": 2, "more": 3})
     base.derived = derived
     for cls in (base, derived):
         data = cloudpickle.dumps(cls)
@@ -386,6 +465,16 @@ def test_no_larger_for_names_that_are_equal():
     """A function's name is that of its code, and often its qualified name; it is written once."""
     function = eval("lambda: 0", {"__name__": "__main__"})
     assert cloudpickle.dumps(function).count(b"<lambda>") == 1
+
+
+@pytest.mark.parametrize("file_name", ["/tmp/ipykernel_123/456.py", "<ipython-input-7-abcdef>", "<stdin>", "script.py"])
+def test_code_from_files_that_do_not_last(file_name):
+    """Notebooks count their cells: the name that travels is another one."""
+    namespace = {"__name__": "__main__"}
+    exec(compile("def function(x): return [x, 'constant']", file_name, "exec"), namespace)
+    long_way = _native.dumps_without_shortcuts(namespace["function"])
+    # What is known of code is found out in the first two dumps.
+    assert [cloudpickle.dumps(namespace["function"]) for _ in range(3)] == [long_way] * 3
 
 
 def test_names_are_no_part_of_the_data():

@@ -70,6 +70,52 @@ Wide = collections.namedtuple("Wide", "a b c d e")
 Nothing = collections.namedtuple("Nothing", "")
 
 
+class ReducedPair(Pair):
+    __slots__ = ()
+
+    def __reduce__(self):
+        return Pair, (self.right, self.left)
+
+
+class StatePair(Pair):
+    __slots__ = ()
+
+    def __getstate__(self):
+        return {"a": "state"}
+
+    def __setstate__(self, state):
+        pass
+
+
+class TurnedPair(Pair):
+    """Nothing but an opinion on how it is made."""
+
+    __slots__ = ()
+
+    def __getnewargs__(self):
+        return (self.right, self.left)
+
+
+class KeywordPair(Pair):
+    __slots__ = ()
+
+    def __getnewargs_ex__(self):
+        return (), {"left": self.left, "right": self.right}
+
+
+class AttributedPair(Pair):
+    """A subclass with a `__dict__` and nothing else."""
+
+
+class OddPair(Pair):
+    """A subclass whose attributes are what it says."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name):
+        return (lambda protocol: (Pair, (0, 0))) if name == "__reduce_ex__" else super().__getattribute__(name)
+
+
 class Level(enum.Enum):
     LOW = 1
     HIGH = [2]
@@ -128,6 +174,17 @@ def tuple_in_itself():
     return [outer, outer, inner]
 
 
+def attributed_pair():
+    pair = AttributedPair(1, 2)
+    pair.more = [3]
+    return pair
+
+
+def pair_in_itself_behind_another():
+    """The pickle has the class when it comes."""
+    return [Pair(0, 0), *pair_in_itself()]
+
+
 def pair_in_itself():
     inner = []
     pair = Pair(inner, 1)
@@ -173,13 +230,22 @@ BUILDERS = {
     "wide named tuples": around(lambda: Wide(1, "b", [], None, 2.5)),
     "empty named tuples": around(Nothing),
     "named tuples in themselves": around(pair_in_itself),
+    "named tuples in themselves behind another": pair_in_itself_behind_another,
     "own named tuples": around(lambda: OwnPair(1, 2)),
+    "named tuples that reduce themselves": around(lambda: ReducedPair(1, 2)),
+    "named tuples with a state": around(lambda: StatePair(1, 2)),
+    "named tuples made in their own way": around(lambda: TurnedPair(1, 2)),
+    "named tuples made by keywords": around(lambda: KeywordPair(1, 2)),
+    "named tuples with attributes": around(attributed_pair),
+    "named tuples of odd attributes": around(lambda: OddPair(1, 2)),
     "datetimes": around(lambda: at(2020, 2, 29, 23, 59, 59, 999999)),
     "datetimes at the ends": lambda: [at.__call__(1, 1, 1), datetime.datetime.max, datetime.datetime.min] * 2,
     "folded datetimes": around(lambda: at(2020, 10, 25, 2, fold=1)),
     "datetimes with a zone": around(lambda: at(2020, 1, 1, tzinfo=datetime.timezone.utc)),
     "dates": around(lambda: datetime.date(2020, 2, 29)),
     "times": around(lambda: datetime.time(1, 2, 3, 4, fold=1)),
+    "times with a zone": lambda: [datetime.time(1), datetime.time(2, tzinfo=datetime.timezone.utc), datetime.time(3)],
+    "datetimes with and without a zone": lambda: [at(2020, 1, 1), at(2020, 1, 1, tzinfo=datetime.timezone.utc)],
     "timedeltas": around(lambda: datetime.timedelta(-1, 2, 3)),
     "own datetimes": around(lambda: Moment(2020, 1, 1)),
     "decimals": around(lambda: decimal.Decimal("-1.50E+7")),
@@ -260,7 +326,8 @@ def test_chain_of_slots():
         part.first = None
 
 
-def test_names_that_instances_share():
+@pytest.mark.parametrize("levels", [0, *range(12, 19)])
+def test_names_that_instances_share(levels):
     """The names of attributes are held once for all instances of a class: a count of one proves nothing."""
 
     def instances():
@@ -271,9 +338,62 @@ def test_names_that_instances_share():
 
     made = instances()
     for obj in (made, [obj.__dict__ for obj in made]):
+        for _ in range(levels):
+            obj = [obj]
         before = cloudpickle.dumps(obj)
         names = [name for one in made for name in one.__dict__]
         assert before == cloudpickle.dumps(obj) == long_way(obj), names
+
+
+@pytest.mark.parametrize("depth", [*range(12, 20), 40])
+@pytest.mark.parametrize("around", [0, 1, 5, 13, 14, 15, 16])
+def test_slots_whose_values_are_deep(depth, around):
+    """Where the native stack ends, the slots behind the one in progress wait."""
+    obj = slotted(first=deep(depth), second="second")
+    for _ in range(around):
+        obj = [obj]
+    for root in (obj, [slotted(first=1), obj, "end"]):
+        assert cloudpickle.dumps(root) == long_way(root)
+    nested = [obj]
+    while type(nested) is list:
+        (nested,) = nested
+    assert nested.second == "second"
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001])
+def test_many_slots(count):
+    """There are as many in a batch as items of a dict."""
+    kind = type("Slots", (), {"__slots__": [f"slot{number:04}" for number in range(count)], "__module__": "__main__"})
+    one, other = kind(), kind()
+    for name in kind.__slots__:
+        setattr(one, name, name)
+        setattr(other, name, 1)
+    obj = [one, other]
+    assert cloudpickle.dumps(obj) == long_way(obj)
+
+
+def test_types_that_pretend_to_be_the_librarys():
+    """What has the name of a type whose reduction is known may reduce itself as it likes."""
+    children = [["only here"]]
+
+    def reduce(self, protocol=None):
+        return list, ([children[0]],)
+
+    numpy = sys.modules.get("numpy")
+    pretending = [
+        type("timedelta", (), {"__module__": "datetime", "__reduce__": reduce}),
+        type("complex", (complex,), {"__module__": "builtins", "__reduce_ex__": reduce}),
+        type("Decimal", (decimal.Decimal,), {"__module__": "decimal", "__reduce__": reduce}),
+        type("date", (datetime.date,), {"__module__": "datetime", "__reduce_ex__": reduce}),
+        type("numpy.scalar", (numpy.float64 if numpy else float,), {"__reduce__": reduce, "__reduce_ex__": reduce}),
+    ]
+    for kind in pretending:
+        arguments = (2020, 1, 1) if issubclass(kind, datetime.date) else ()
+        children = [["only here"]]
+        root = [children, kind(*arguments), kind(*arguments)]
+        loaded = pickle.loads(cloudpickle.dumps(root))
+        assert loaded[0][0] is loaded[1][0] is loaded[2][0], kind
+        assert cloudpickle.dumps(root) == long_way(root), kind
 
 
 def test_library_whose_reduction_was_replaced(monkeypatch):
@@ -347,7 +467,14 @@ def changes():
     def exchange_slots(kind):
         kind.a, kind.b = kind.b, kind.a
 
-    return {function.__name__: function for function in (add_state, hide_slot, remove_slot, exchange_slots)}
+    def borrow_slot(kind):
+        kind.a = Slotted.first
+
+    def take_slot_of_base(kind):
+        kind.a = types.SimpleNamespace.__dict__["__dict__"]
+
+    functions = (add_state, hide_slot, remove_slot, exchange_slots, borrow_slot, take_slot_of_base)
+    return {function.__name__: function for function in functions}
 
 
 @pytest.mark.parametrize("change", changes().values(), ids=changes())
@@ -363,7 +490,14 @@ def test_class_that_changes_between_dumps(change):
     obj.a, obj.b = 1, [2]
     assert cloudpickle.dumps([obj, obj]) == long_way([obj, obj]) == cloudpickle.dumps([obj, obj])
     change(Exchanged)
-    assert cloudpickle.dumps([obj, obj]) == long_way([obj, obj])
+    outcomes = []
+    for dumps in (cloudpickle.dumps, long_way):
+        try:
+            outcomes.append(dumps([obj, obj]))
+        except TypeError as error:
+            # Where it happened may be said of the object or of its state; below Python 3.11 that stands in the text.
+            outcomes.append(str(error).split("\n")[0])
+    assert outcomes[0] == outcomes[1]
 
 
 def test_classes_in_the_place_of_others():
@@ -392,12 +526,45 @@ def test_reducer_that_is_registered_in_the_middle():
         assert (type(first), type(second)) == (Pair, list)
 
 
-def test_slot_that_is_filled_in_the_middle():
+@pytest.mark.parametrize("keeps", [False, True], ids=["passed over", "held"])
+@pytest.mark.parametrize("has_class", [False, True], ids=["first of its class", "another of its class"])
+@pytest.mark.parametrize("optimistic", [False, True], ids=["careful", "optimistic"])
+def test_slot_that_is_filled_in_the_middle(keeps, has_class, optimistic):
     """The state of an object is what it was when its turn came, though its parts run code."""
+    results = []
     for dumps in (cloudpickle.dumps, long_way):
         obj = slotted(first=None)
-        obj.first = Reduced(lambda: setattr(obj, "second", "too late"))
-        assert not hasattr(pickle.loads(dumps([["passed over"], obj]))[1], "second")
+        obj.first = Reduced(lambda obj=obj: setattr(obj, "second", "too late"))
+        before = [slotted(first=1)] if has_class else ["nothing"]
+        root = [[] if optimistic else Reduced(lambda: None), before, obj]
+        # What somebody else holds is not passed over.
+        held = [*root, *before, obj.first] if keeps else []
+        del obj, before
+        results.append(dumps(root))
+        assert not hasattr(pickle.loads(results[-1])[2], "second")
+        del held
+    assert results[0] == results[1]
+
+
+class Turning:
+    def __init__(self, number):
+        self.number = number
+
+
+def test_class_that_changes_in_a_callback(monkeypatch):
+    """It is called between two instances of one class, without any other object that is reduced."""
+    for dumps in (cloudpickle.dumps, long_way):
+        with monkeypatch.context() as patch:
+
+            def change(_buffer, patch=patch):
+                patch.setattr(Turning, "__reduce__", lambda self: (Plain, ()), raising=False)
+
+            obj = [Turning(1), pickle.PickleBuffer(b"buffer"), Turning(2), Turning(3)]
+            buffers = []
+            data = dumps(obj, buffer_callback=lambda buffer: change(buffer) or buffers.append(buffer))
+            first, _, *others = pickle.loads(data, buffers=buffers)
+            assert type(first) is Turning and first.number == 1
+            assert [type(other) for other in others] == [Plain, Plain]
 
 
 @pytest.mark.parametrize("count", [2, 100, 255, 256, 257, 400])

@@ -193,6 +193,13 @@ def test_wrapped_is_what_the_maker_leaves(wrapper):
     assert hasattr(round_trip(wrapper), "__wrapped__") == hasattr(wrapper, "__wrapped__")
 
 
+def test_wrapped_that_is_another_function(wrapper):
+    wrapper.__wrapped__ = lambda: "another"
+    payload = cloudpickle.dumps(wrapper)
+    assert payload == _native.dumps_without_shortcuts(wrapper)
+    assert pickle.loads(payload).__wrapped__() == "another"
+
+
 def test_names_that_were_edited(wrapper):
     wrapper.__name__, wrapper.__qualname__, wrapper.__doc__, wrapper.__module__ = "a", "b", None, "c"
     loaded = round_trip(wrapper)

@@ -304,7 +304,7 @@ impl<'py> Engine<'py, '_> {
             }
         }
         let Some(slots) = slots(ty)? else { return Ok(None) };
-        if slots.len() > BATCH_SIZE || !instance::is_made_of_dict_and_slots(ty, slots.len()) {
+        if slots.len() >= BATCH_SIZE || !instance::is_made_of_dict_and_slots(ty, slots.len()) {
             return Ok(None);
         }
         let has_dict = ty.getattr(intern!(py, "__dictoffset__"))?.extract::<isize>()? != 0;
