@@ -145,6 +145,7 @@ STATES = {
     "a name that is no str": b"}(K\x01K\x01\x8c\x01bK\x02ub",
     "a name that does not hash": b"}(]K\x01ub",
     "names of the interpreter": b"}(\x8c\x08__dict__}\x8c\x09__class__K\x01\x8c\x0c__setstate__K\x01ub",
+    "another class": b"}\x8c\x09__class__K\x01sb",
     "a __setstate__ for the next": b"}\x8c\x0c__setstate__\x8c\x08builtins\x8c\x03len\x93sb}\x8c\x01aK\x01sb",
     "twice": b"}\x8c\x01aK\x01sb}\x8c\x01aK\x02sb",
     "a memoized dict": b"}\x94(\x8c\x01aK\x01ub",
@@ -156,6 +157,8 @@ STATES = {
     "an odd number": b"}(\x8c\x01aub",
     "a lone surrogate": b"}\x8c\x03\xed\xa0\x80K\x01sb",
     "a mark in between": b"(}\x8c\x01aK\x01sb",
+    "a mark in between that is taken away": b"(}\x8c\x01aK\x01sb1",
+    "an instance in its place": b"0)}\x8c\x01aK\x01sb",
 }
 
 
@@ -169,10 +172,54 @@ def test_as_pickle_does(cls, state, new):
 
 @not_on_pypy("an unpickler of ours")
 @LOADERS
-def test_names_are_interned(loads):
-    instance = loads(program(Plain, b"}(\x8c\x07a_name_K\x01ub"))
+@pytest.mark.parametrize("new", [b")\x81", b")R"], ids=["NEWOBJ", "REDUCE"])
+def test_names_are_interned(loads, new):
+    instance = loads(program(Plain, b"}(\x8c\x07a_name_K\x01ub", new=new))
     [name] = vars(instance)
     assert name is "a_name_" or name is __import__("sys").intern("a_name_")  # noqa: F632
+
+
+@LOADERS
+@pytest.mark.parametrize("state", [b"}\x94(\x8c\x01aK\x01ub", b"}\x94\x8c\x01aK\x01sb"], ids=["SETITEMS", "SETITEM"])
+def test_a_state_that_the_pickle_has_elsewhere_too(loads, state):
+    instance, attributes = loads(program(Plain, state, b"h\x00\x86"))
+    assert vars(instance) == attributes == {"a": 1}
+    assert vars(instance) is not attributes
+
+
+def give_a_mapping(instance):
+    """Called by a pickle with an instance that was not given its state, or not all of it."""
+    instance.__dict__ = Mapping(vars(instance))
+
+
+def a_global(function):
+    name = function.__name__.encode()
+    return b"\x8c" + bytes([len(__name__)]) + __name__.encode() + b"\x8c" + bytes([len(name)]) + name + b"\x93"
+
+
+@pytest.mark.parametrize("at", range(3))
+@pytest.mark.parametrize("again", [b"}\x8c\x01aK\x01sb", b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub"], ids=["one", "two"])
+def test_a_dict_that_is_replaced_before_the_state_comes(at, again):
+    steps = [again, again, again]
+    steps.insert(at, a_global(give_a_mapping) + b"h\x00\x85R0")
+    data = program(Plain, *steps, new=b")\x81\x94")
+    assert told(cloudpickle.loads, data) == told(pickle.loads, data)
+
+
+@pytest.mark.parametrize("again", [b"}\x8c\x01aK\x01sb", b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub"], ids=["one", "two"])
+def test_a_dict_that_a_state_replaces(again):
+    """`(None, {"__dict__": Mapping()})` first."""
+    state = b"N}\x8c\x08__dict__" + a_global(Mapping) + b")Rs\x86b"
+    data = program(Plain, state, again)
+    assert told(cloudpickle.loads, data) == told(pickle.loads, data)
+
+
+@pytest.mark.parametrize("again", [b"}\x8c\x01aK\x01sb", b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub"], ids=["one", "two"])
+def test_an_instance_in_the_place_of_another(again):
+    """It comes from the memo, where the one before was new."""
+    made = a_global(MadeByCallWithMapping) + b")R\x940"
+    data = program(Plain, b"0", made, a_global(Plain) + b")\x810h\x00", again)
+    assert told(cloudpickle.loads, data) == told(pickle.loads, data)
 
 
 def change(name):

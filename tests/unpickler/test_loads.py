@@ -202,3 +202,12 @@ def test_large_contents(make, size):
     loaded = cloudpickle.loads(pickle.dumps([value, 1], 5))
     assert type(loaded[0]) is make
     assert loaded == [value, 1]
+
+
+@pytest.mark.parametrize(
+    "steps", [b"(]\x85R1", b"(]]\x86R1", b"((]tR1", b"(]\x85R0"], ids=["TUPLE1", "TUPLE2", "TUPLE", "POP"]
+)
+def test_a_call_does_not_reach_below_a_mark(steps):
+    """What would be called stands before the mark, its arguments behind it."""
+    data = b"\x80\x05\x8c\x08builtins\x8c\x03len\x93" + steps + b"."
+    assert outcome(cloudpickle.loads, data) == outcome(pickle.loads, data)

@@ -11,9 +11,20 @@ use super::load::Stop;
 use super::machine::{Machine, put};
 use super::refused;
 
-/// Which objects on the stack come from NEWOBJ and were not given a state: where they stand, and which they are.
+/// Which objects on the stack come from NEWOBJ and were not given a state.
 #[derive(Default)]
-pub(super) struct Fresh(Vec<(usize, usize)>);
+pub(super) struct Fresh {
+    instances: Vec<New>,
+    /// How often something was called that may have been given one of them, by way of the memo.
+    calls: u64,
+}
+
+/// Where such an object stands, which it is, and how often something was called before.
+struct New {
+    height: usize,
+    address: usize,
+    calls: u64,
+}
 
 impl Fresh {
     /// `instance` is put at `height`. One that stands directly below is not to be given a state any more: what it would be
@@ -21,21 +32,32 @@ impl Fresh {
     #[inline(always)]
     pub(super) fn note(&mut self, height: usize, instance: &Bound<'_, PyAny>) -> Result<(), Stop> {
         self.forget_from(height.saturating_sub(1));
-        put(instance.py(), &mut self.0, (height, identity::of(instance)))
+        let new = New { height, address: identity::of(instance), calls: self.calls };
+        put(instance.py(), &mut self.instances, new)
     }
 
     /// Something is put at `height` that may be anything, and have the address of an object that is gone.
     #[inline(always)]
     pub(super) fn forget_from(&mut self, height: usize) {
-        while self.0.last().is_some_and(|(last, _)| *last >= height) {
-            self.0.pop();
+        while self.instances.last().is_some_and(|last| last.height >= height) {
+            self.instances.pop();
         }
     }
 
-    /// Whether this is what NEWOBJ put at `height`.
+    /// Something is called with objects of the pickle.
+    #[inline(always)]
+    pub(super) fn another_call(&mut self) {
+        self.calls += 1;
+    }
+
+    /// Whether this is what NEWOBJ put at `height`, as it was: what others have, they may have given another `__dict__`.
     #[inline(always)]
     fn is_at(&self, height: usize, instance: &Bound<'_, PyAny>) -> bool {
-        self.0.last() == Some(&(height, identity::of(instance)))
+        self.instances.last().is_some_and(|last| {
+            last.height == height
+                && last.address == identity::of(instance)
+                && (last.calls == self.calls || reference_count::of(instance) == 1)
+        })
     }
 }
 
@@ -68,6 +90,7 @@ impl Machine<'_> {
         self.fresh.forget_from(height);
         let [instance, state] = [&self.stack[height], &self.stack[height + 1]];
         if let Some(set_state) = call::attribute(instance, intern!(py, "__setstate__"))? {
+            self.fresh.another_call();
             call::call(&set_state, std::slice::from_ref(state))?;
             self.cut(height + 1);
             return Ok(());

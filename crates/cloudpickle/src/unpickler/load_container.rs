@@ -68,6 +68,7 @@ impl<'py> Machine<'py> {
     #[cold]
     fn extend_from(&mut self, start: usize) -> Result<(), Stop> {
         let py = self.py;
+        self.fresh.another_call();
         let Some(extend) = call::attribute(&self.stack[start - 1], intern!(py, "extend"))? else {
             let append = call::attribute_or_error(&self.stack[start - 1], intern!(py, "append"))?;
             return self.call_with_each_from(start, &append);
@@ -89,16 +90,14 @@ impl<'py> Machine<'py> {
         if !rest.is_empty() {
             return Err(Stop::Doubt);
         }
-        match self.stack[start - 1].cast_exact::<PyDict>() {
-            Ok(dict) => {
-                for [key, value] in pairs {
-                    container::set_item(dict, key, value)?;
-                }
+        if let Ok(dict) = self.stack[start - 1].cast_exact::<PyDict>() {
+            for [key, value] in pairs {
+                container::set_item(dict, key, value)?;
             }
-            Err(_) => {
-                for [key, value] in pairs {
-                    call::set_item(&self.stack[start - 1], key, value)?;
-                }
+        } else {
+            self.fresh.another_call();
+            for [key, value] in pairs {
+                call::set_item(&self.stack[start - 1], key, value)?;
             }
         }
         self.cut(start);
@@ -114,6 +113,7 @@ impl<'py> Machine<'py> {
             }
             self.cut(start);
         } else if !items.is_empty() {
+            self.fresh.another_call();
             let add = call::attribute_or_error(&self.stack[start - 1], intern!(self.py, "add"))?;
             self.call_with_each_from(start, &add)?;
         }

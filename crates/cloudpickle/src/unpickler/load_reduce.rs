@@ -27,6 +27,7 @@ impl<'py> Machine<'py> {
     pub(super) fn load_reduce(&mut self) -> Result<(), Stop> {
         let height = self.below(2)?;
         let Ok(arguments) = self.stack[height + 1].cast_exact::<PyTuple>() else { return Err(Stop::Doubt) };
+        self.fresh.another_call();
         let result = call::call_with_tuple(&self.stack[height], arguments)?;
         self.fresh.forget_from(height);
         self.replace_from(height, result);
@@ -36,6 +37,7 @@ impl<'py> Machine<'py> {
     /// Calls what is under `start` with everything above it.
     #[inline(always)]
     pub(super) fn reduce_from(&mut self, start: usize) -> Result<(), Stop> {
+        self.fresh.another_call();
         let result = call::call(&self.stack[start - 1], &self.stack[start..])?;
         self.fresh.forget_from(start - 1);
         self.replace_from(start - 1, result);
@@ -51,6 +53,9 @@ impl<'py> Machine<'py> {
         else {
             return Err(Stop::Doubt);
         };
+        if !arguments.is_empty() {
+            self.fresh.another_call();
+        }
         let instance = call::new_instance(class, arguments)?.ok_or(Stop::Doubt)?;
         // A class may have handed out something else.
         if instance.get_type().is(class) {
