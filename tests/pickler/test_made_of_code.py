@@ -352,8 +352,12 @@ def test_module_that_is_replaced_in_the_middle_of_a_dump():
 @pytest.mark.parametrize("settings", [{"bin": False}, {"fast": True}], ids=["text", "fast"])
 @pytest.mark.parametrize("name", ["plain", "with_everything", "pair", "hundred", "Base", "Data", "modules"])
 def test_bytes_with_a_hook_and_other_settings(name, settings):
-    if "fast" in settings and name in ("with_everything", "Base", "Data"):
-        pytest.skip("it refers to itself, which takes a memo")
+    with_a_state = ["with_everything", "Base", "Data"]
+    if sys.version_info < (3, 11):
+        # Their code does not know their qualified names, which are set in a state.
+        with_a_state += ["pair", "hundred"]
+    if "fast" in settings and name in with_a_state:
+        pytest.skip("it is referred to again, which takes a memo")
 
     def written(kind):
         file = io.BytesIO()

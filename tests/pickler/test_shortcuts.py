@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import corpus
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import cloudpickle
@@ -829,9 +829,18 @@ def build(description):
     return made
 
 
+def assume_an_end(description):
+    """What hands out itself, or a tuple that it stands in, is written for ever."""
+    try:
+        pickle.dumps(build(description))
+    except RecursionError:
+        reject()
+
+
 @given(GRAPHS, st.booleans())
 def test_random_graphs(description, from_the_last):
     """Bytes are compared of two graphs built alike: a dump may change the one it walks."""
+    assume_an_end(description)
     graphs = [build(description) for _ in range(3)]
     tops = [graph[-1] if from_the_last else graph for graph in graphs]
     del graphs
@@ -853,8 +862,7 @@ class Asking(cloudpickle.Pickler):
 @given(GRAPHS)
 def test_random_graphs_with_hooks(description):
     """A pickler that asks about every object writes what `dumps` does, but for the memo entries."""
-    import io
-
+    assume_an_end(description)
     one, other = build(description), build(description)
     file = io.BytesIO()
     Asking(file).dump(one)
