@@ -22,6 +22,7 @@ LACKING = {
     "gc.freeze": "there is no gc.freeze",
     "deep tuples": "an extension gets a tuple with all tuples inside it, which takes native stack: a RecursionError",
     "infinity as text": "its unpickler does not read the infinities and NaN that its own pickler writes in protocol 0",
+    "an empty stack": "its compiled unpickler crashes where a pickle takes more from the stack than there is",
     "a C pickler": "its compiled pickler writes other bytes than CPython's: other batches, other memo entries",
     "an unpickler of ours": "loads is pickle's own there, with its own errors and its own way with names and buffers",
     "room beside a limit": "it takes and returns memory in large pieces, so that a limit says nothing about a dump",

@@ -352,12 +352,8 @@ def test_module_that_is_replaced_in_the_middle_of_a_dump():
 @pytest.mark.parametrize("settings", [{"bin": False}, {"fast": True}], ids=["text", "fast"])
 @pytest.mark.parametrize("name", ["plain", "with_everything", "pair", "hundred", "Base", "Data", "modules"])
 def test_bytes_with_a_hook_and_other_settings(name, settings):
-    with_a_state = ["with_everything", "Base", "Data"]
-    if sys.version_info < (3, 11):
-        # Their code does not know their qualified names, which are set in a state.
-        with_a_state += ["pair", "hundred"]
-    if "fast" in settings and name in with_a_state:
-        pytest.skip("it is referred to again, which takes a memo")
+    if "fast" in settings and name in ("with_everything", "Base", "Data"):
+        pytest.skip("it refers to itself, which takes a memo")
 
     def written(kind):
         file = io.BytesIO()
@@ -367,7 +363,14 @@ def test_bytes_with_a_hook_and_other_settings(name, settings):
         pickler.dump(BY_VALUE[name])
         return file.getvalue()
 
-    assert pickletools.optimize(written(WithHook)) == pickletools.optimize(written(Pickler))
+    try:
+        expected = pickletools.optimize(written(Pickler))
+    except cloudpickle.cloudpickle.DeepRecursionError:
+        # Where code does not know its qualified name, that is set by a call with the function, which takes a memo.
+        with pytest.raises(cloudpickle.cloudpickle.DeepRecursionError):
+            written(WithHook)
+    else:
+        assert pickletools.optimize(written(WithHook)) == expected
 
 
 def test_reducer_that_comes_in_the_middle_of_a_dump():
