@@ -126,8 +126,9 @@ def test_runs_of_references(names, between):
         if between != "nothing" and choose.random() < 0.05:
             items.append({"now and then an atom": 1, "now and then a frame": b"x" * 70_000}.get(between) or [item])
     check(items)
-    optimized = pickletools.optimize(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
-    assert without_frames(cloudpickle.dumps(items)) == without_frames(optimized)
+    if sys.implementation.name == "cpython":
+        optimized = pickletools.optimize(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
+        assert without_frames(cloudpickle.dumps(items)) == without_frames(optimized)
 
 
 def without_frames(data):
