@@ -7,6 +7,7 @@ import random
 import sys
 
 import pytest
+from opcodes import without_frames
 
 import cloudpickle
 from cloudpickle import _native
@@ -129,10 +130,6 @@ def test_runs_of_references(names, between):
     if sys.implementation.name == "cpython":
         optimized = pickletools.optimize(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
         assert without_frames(cloudpickle.dumps(items)) == without_frames(optimized)
-
-
-def without_frames(data):
-    return [(opcode.name, arg) for opcode, arg, _ in pickletools.genops(data) if opcode.name != "FRAME"]
 
 
 def test_many_frames_of_records():

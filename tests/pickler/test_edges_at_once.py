@@ -8,6 +8,7 @@ import pickletools
 import threading
 
 import pytest
+from opcodes import without_frames
 
 import cloudpickle
 from cloudpickle import _native
@@ -81,10 +82,6 @@ def test_the_end_of_a_frame(atom):
         written = cloudpickle.dumps(obj)
         assert pickle.loads(written) == obj
         assert without_frames(written) == without_frames(pickletools.optimize(pickle.dumps(obj, 5)))
-
-
-def without_frames(data):
-    return [(opcode.name, arg) for opcode, arg, _ in pickletools.genops(data) if opcode.name != "FRAME"]
 
 
 class Changing:

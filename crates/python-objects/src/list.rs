@@ -1,10 +1,14 @@
 //! Walking a list that user code or another thread may change under the walk.
 
+use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyFloat, PyFloatMethods, PyInt, PyList, PyString};
 
 use crate::bytes::BytesBuilder;
 use crate::dict::WALKS_COPIES;
+use crate::kind::exact;
+use crate::reference_count::{self, COUNTS_ARE_EXACT};
+use crate::{int, text};
 
 /// What a list has next, and what became of it.
 pub enum Next<'py> {
@@ -80,7 +84,7 @@ impl<'py> ListCursor<'py> {
         texts: ShortText,
         bytes: &mut BytesBuilder<'py>,
     ) -> Next<'py> {
-        let next = match without_references::next(list, self.index, texts, bytes) {
+        let next = match without_a_reference(list, self.index, texts, bytes) {
             Next::End => return self.next(list, undisturbed).map_or(Next::End, Next::Item),
             next => next,
         };
@@ -110,72 +114,41 @@ impl<'py> ListCursor<'py> {
     }
 }
 
-/// Where nobody changes a list as long as this thread runs no Python code.
-#[cfg(not(any(Py_GIL_DISABLED, PyPy)))]
-mod without_references {
-    use pyo3::ffi;
-    use pyo3::prelude::*;
-    use pyo3::types::{PyFloat, PyFloatMethods, PyInt, PyList, PyString};
-
-    use super::{Next, ShortText};
-    use crate::bytes::BytesBuilder;
-    use crate::kind::exact;
-    use crate::{int, reference_count, text};
-
-    /// The item of that index, if there is one.
-    #[inline(always)]
-    pub(super) fn next<'py>(
-        list: &Bound<'py, PyList>,
-        index: usize,
-        texts: ShortText,
-        bytes: &mut BytesBuilder<'py>,
-    ) -> Next<'py> {
-        if index >= list.len() {
-            return Next::End;
-        }
-        // SAFETY: the index was compared with the list's length, and with the global lock held nobody makes it shorter. The
-        // list holds the item as long as nobody changes it, and what is done with it below calls no code that might. There
-        // is no item yet in a list that is being filled.
-        let item = unsafe {
-            let item = ffi::PyList_GET_ITEM(list.as_ptr(), index.cast_signed());
-            Borrowed::from_ptr_or_opt(list.py(), item)
-        };
-        let Some(item) = item else { return Next::End };
-        if let Some(text) = exact::<PyString>(&item) {
-            let has_fewer = reference_count::of(text) < texts.fewer_references_than;
-            if has_fewer
-                && let Some(ascii) = text::ascii(text)
-                && bytes.append_short_at_once(texts.first, ascii)
-            {
-                return Next::Written;
-            }
-            return Next::Text(text.clone(), has_fewer);
-        } else if let Some(number) = exact::<PyInt>(&item) {
-            if let Some(value) = int::of_one_digit(number) {
-                return Next::Int(value);
-            }
-        } else if let Some(number) = exact::<PyFloat>(&item) {
-            return Next::Float(number.value());
-        }
-        Next::Item(item.to_owned())
+/// What stands at that index, read without a reference to it. Only where nobody changes a list as long as this thread runs
+/// no Python code: see [`COUNTS_ARE_EXACT`].
+#[inline(always)]
+fn without_a_reference<'py>(
+    list: &Bound<'py, PyList>,
+    index: usize,
+    texts: ShortText,
+    bytes: &mut BytesBuilder<'py>,
+) -> Next<'py> {
+    if !COUNTS_ARE_EXACT || index >= list.len() {
+        return Next::End;
     }
-}
-
-/// Where others may: a reference is what keeps an item alive.
-#[cfg(any(Py_GIL_DISABLED, PyPy))]
-mod without_references {
-    use pyo3::prelude::*;
-    use pyo3::types::PyList;
-
-    use super::{Next, ShortText};
-    use crate::bytes::BytesBuilder;
-
-    pub(super) fn next<'py>(
-        _list: &Bound<'py, PyList>,
-        _index: usize,
-        _texts: ShortText,
-        _bytes: &mut BytesBuilder<'py>,
-    ) -> Next<'py> {
-        Next::End
+    // SAFETY: the index was compared with the list's length, and with the global lock held nobody makes it shorter. The
+    // list holds the item as long as nobody changes it, and what is done with it below calls no code that might. There
+    // is no item yet in a list that is being filled.
+    let item = unsafe {
+        let item = ffi::PyList_GET_ITEM(list.as_ptr(), index.cast_signed());
+        Borrowed::from_ptr_or_opt(list.py(), item)
+    };
+    let Some(item) = item else { return Next::End };
+    if let Some(text) = exact::<PyString>(&item) {
+        let has_fewer = reference_count::of(text) < texts.fewer_references_than;
+        if has_fewer
+            && let Some(ascii) = text::ascii(text)
+            && bytes.append_short_at_once(texts.first, ascii)
+        {
+            return Next::Written;
+        }
+        return Next::Text(text.clone(), has_fewer);
+    } else if let Some(number) = exact::<PyInt>(&item) {
+        if let Some(value) = int::of_one_digit(number) {
+            return Next::Int(value);
+        }
+    } else if let Some(number) = exact::<PyFloat>(&item) {
+        return Next::Float(number.value());
     }
+    Next::Item(item.to_owned())
 }

@@ -106,11 +106,8 @@ impl<'py> Engine<'py, '_> {
                 return Some(self.save_str_at_once(&text, shared) || self.save_any_part(&text));
             }
             Next::Item(item) => {
-                return Some(match self.save_no_number_at_once(&item) {
-                    AtOnce::Done => true,
-                    AtOnce::NotYet => self.save_any_part(&item),
-                    AtOnce::Interrupted => false,
-                });
+                let outcome = self.save_no_number_at_once(&item);
+                return Some(self.save_rest_of_part(outcome, &item));
             }
             Next::End => return None,
         }
@@ -159,7 +156,13 @@ impl<'py> Engine<'py, '_> {
     /// Saves a part of a container, and says whether it is done. If not, it is [interrupted](Self::interrupted).
     #[inline(always)]
     pub(super) fn save_part(&mut self, part: &Bound<'py, PyAny>) -> bool {
-        match self.save_at_once(part) {
+        let outcome = self.save_at_once(part);
+        self.save_rest_of_part(outcome, part)
+    }
+
+    #[inline(always)]
+    fn save_rest_of_part(&mut self, outcome: AtOnce, part: &Bound<'py, PyAny>) -> bool {
+        match outcome {
             AtOnce::Done => true,
             AtOnce::NotYet => self.save_any_part(part),
             AtOnce::Interrupted => false,
