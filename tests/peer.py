@@ -1,7 +1,8 @@
 """One side of a journey: a process that runs code as its `__main__`, pickles from it and loads into it.
 
-Started by `travel.Peer` with `python -I -c`, it answers requests on its standard input until that closes. It imports
-cloudpickle only when it is asked to pickle: a process that merely loads must get along with `pickle.loads`.
+Started by `travel.Peer` with `python -I -c`, or forked by a process that was, it answers requests on its standard input
+until that closes. It imports cloudpickle only when it is asked to pickle: a process that merely loads must get along
+with `pickle.loads`.
 Messages are marshalled tuples with their length in front, so that nothing of what is tested carries the answers.
 """
 
@@ -76,3 +77,31 @@ def serve():
         except BaseException as error:
             reply = ("error", type(error).__name__, str(error), traceback.format_exc())
         write_message(answers, reply)
+
+
+def fork_peers():
+    """Fork a peer whenever asked for one, and tell how it ended.
+
+    Each gets what a process of its own would have: a folder, standard streams and what is in front of its `sys.path`.
+    The process that forks runs nothing but this, so that nothing of one peer reaches the next.
+    """
+    requests, answers = os.fdopen(0, "rb"), os.fdopen(1, "wb")
+    while (request := read_message(requests)) is not None:
+        kind, arguments = request[0], request[1:]
+        if kind == "wait":
+            write_message(answers, os.waitstatus_to_exitcode(os.waitpid(arguments[0], 0)[1]))
+            continue
+        pid = os.fork()
+        if pid:
+            write_message(answers, pid)
+            continue
+        folder, streams, extra = arguments
+        for number, (stream, mode) in enumerate(zip(streams, (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY))):
+            opened = os.open(stream, mode)
+            os.dup2(opened, number)
+            os.close(opened)
+        os.chdir(folder)
+        sys.path[:0] = extra
+        serve()
+        # Python's own end takes three times as long as all before it: memory that was shared is copied to be freed.
+        os._exit(0)

@@ -104,7 +104,7 @@ def pickles(source, expressions, pasts=PASTS, arguments=""):
     """Of each expression, its pickles in processes with these pasts. With closures over nothing but the source."""
     found = {name: [] for name in expressions}
     for past in pasts:
-        with Peer() as driver:
+        with Peer(own_seed=True) as driver:
             driver.run(source)
             driver.run(past, "past.py")
             driver.run("import cloudpickle")
@@ -144,7 +144,7 @@ def test_every_protocol(protocol):
 
 @pytest.mark.also_upstream
 def test_ordered_constants_work():
-    with Peer() as driver, Peer() as worker:
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
         driver.run(SOURCE)
         worker.load(driver.pickle("[is_vowel, is_odd_thing, nested]"))
         assert worker.evaluate(

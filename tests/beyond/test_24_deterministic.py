@@ -100,7 +100,7 @@ def found():
     """Of each case, in every process: its deterministic pickle and its fingerprint."""
     found = {name: [] for name in CASES}
     for past in PASTS_WITH_CLASSES:
-        with Peer() as driver:
+        with Peer(own_seed=True) as driver:
             driver.run(SOURCE)
             driver.run(past, "past.py")
             driver.run(BOTH)
@@ -123,7 +123,7 @@ def test_fingerprints_differ(found):
 
 
 def test_loads_and_works():
-    with Peer() as driver, Peer() as worker:
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
         driver.run(SOURCE)
         driver.run("import cloudpickle")
         worker.load(driver.evaluate("cloudpickle.dumps([Model([1]), Child, Level.LOW, {1, 'a'}], deterministic=True)"))
@@ -136,7 +136,7 @@ def test_loads_and_works():
 
 
 def test_a_class_comes_back_as_itself():
-    with Peer() as driver, Peer() as worker:
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
         driver.run(SOURCE)
         driver.run("import cloudpickle; plain = cloudpickle.dumps(Model)")
         for payload in ("plain", "cloudpickle.dumps(Model, deterministic=True)"):
@@ -147,7 +147,7 @@ def test_a_class_comes_back_as_itself():
 
 
 def test_two_equal_classes_stay_two():
-    with Peer() as driver, Peer() as worker:
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
         driver.run(SOURCE)
         driver.run("import cloudpickle\ndef send(obj): return cloudpickle.dumps(obj, deterministic=True)")
         driver.run("one, other = factory(), factory()")
@@ -165,7 +165,7 @@ def test_two_equal_classes_stay_two():
 
 
 def test_a_class_that_changes_is_the_same_class():
-    with Peer() as driver, Peer() as worker:
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
         driver.run(SOURCE)
         driver.run("import cloudpickle")
         worker.load(driver.evaluate("cloudpickle.dumps(Model, deterministic=True)"), "before")
@@ -175,7 +175,7 @@ def test_a_class_that_changes_is_the_same_class():
 
 
 def test_fingerprint_follows_the_contents():
-    with Peer() as driver:
+    with Peer(own_seed=True) as driver:
         driver.run(SOURCE)
         driver.run("import cloudpickle\nfingerprint = cloudpickle.fingerprint\nbefore = fingerprint(Model)")
         assert driver.evaluate("fingerprint(Model) == before") is True
@@ -191,7 +191,7 @@ def test_fingerprint_follows_the_contents():
 
 
 def test_fingerprint_sees_buffers():
-    with Peer() as driver:
+    with Peer(own_seed=True) as driver:
         driver.run("import cloudpickle, pickle")
         ask = "cloudpickle.fingerprint(pickle.PickleBuffer({}))"
         assert driver.evaluate(ask.format("b'abc'")) != driver.evaluate(ask.format("b'abd'"))
@@ -217,7 +217,7 @@ def test_pickler():
     """
     seen = set()
     for past in PASTS[:3]:
-        with Peer() as driver:
+        with Peer(own_seed=True) as driver:
             driver.run(SOURCE)
             driver.run(past)
             driver.run(source)
@@ -280,7 +280,7 @@ def test_refusal_inside_a_set():
         except TypeError as error:
             return str(error).splitlines()[0]
     """
-    with Peer() as driver:
+    with Peer(own_seed=True) as driver:
         driver.run(source)
         driver.run("class Held:\n    x = lock")
         expected = "cannot pickle '_thread.lock' object"
@@ -289,7 +289,7 @@ def test_refusal_inside_a_set():
 
 @pytest.mark.also_upstream
 def test_data_is_written_as_pickle_writes_it():
-    with Peer() as driver:
+    with Peer(own_seed=True) as driver:
         driver.run(
             """
             import cloudpickle, pickle, pickletools

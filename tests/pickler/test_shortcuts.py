@@ -502,7 +502,7 @@ def test_class_that_changes_between_dumps(change):
 
 def test_classes_in_the_place_of_others():
     """Each has the memory of the one before, as a rule, and other slots."""
-    for number in range(50):
+    for number in range(20):
         kind = type("Passing", (), {"__slots__": tuple(f"slot{index}" for index in range(number % 5))})
         kind.__module__ = __name__
         globals()["Passing"] = kind
