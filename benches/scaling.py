@@ -2,7 +2,8 @@
 
     scaling.py [LARGEST]     # no more than so many objects; the figures are kept when that is not given
 
-Needs about 8 GB of memory. Each size is measured in a process of its own.
+Needs about 8 GB of memory. Each size is measured in a process of its own, several times with all the others between:
+what slows the machine down for some seconds would bend the line for one size. The lowest of its figures counts.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ KINDS: dict[str, Callable[[int], Any]] = {
     "dicts": lambda count: [{"number": number} for number in range(count)],
     "instances": instances.plain,
 }
-SECONDS = 1.0
+SECONDS = 0.5
+PASSES = 3
 
 
 def main(arguments: list[str]) -> int:
@@ -36,11 +38,14 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(measure(arguments[1], int(arguments[2]))))
         return 0
     counts = [count for count in COUNTS if not arguments or count <= int(arguments[0])]
+    passes = [{kind: [alone(kind, count) for count in counts] for kind in KINDS} for _ in range(PASSES)]
     figures: dict[str, Any] = {"counts": counts, "kinds": {}}
     print(f"{'ns per object':24}" + "".join(f"{count:>12,}" for count in counts))
     for kind in KINDS:
-        found = [alone(kind, count) for count in counts]
-        figures["kinds"][kind] = {side: [costs[side] for costs in found] for side in found[0]}
+        of_sizes = list(zip(*(found[kind] for found in passes)))
+        figures["kinds"][kind] = {
+            side.name: [min(costs[side.name] for costs in of_size) for of_size in of_sizes] for side in (OURS, C_PICKLE)
+        }
         for side, costs in figures["kinds"][kind].items():
             spread = f"   dearest / cheapest {max(costs) / min(costs):.2f}"
             print(f"{kind:12}{side:12}" + "".join(f"{cost:12.1f}" for cost in costs) + spread, flush=True)
