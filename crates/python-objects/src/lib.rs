@@ -20,6 +20,7 @@
 pub mod buffer;
 pub mod building;
 pub mod bytes;
+mod cache;
 pub mod cell;
 pub mod class;
 pub mod code;

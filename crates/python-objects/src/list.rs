@@ -6,9 +6,9 @@ use pyo3::types::{PyFloat, PyFloatMethods, PyInt, PyList, PyString};
 
 use crate::bytes::BytesBuilder;
 use crate::dict::WALKS_COPIES;
-use crate::kind::exact;
+use crate::kind::{Kind, exact};
 use crate::reference_count::{self, COUNTS_ARE_EXACT};
-use crate::{int, text};
+use crate::{cache, int, text};
 
 /// What a list has next, and what became of it.
 pub enum Next<'py> {
@@ -34,6 +34,11 @@ pub struct ShortText {
     /// Only those that have fewer references are written.
     pub fewer_references_than: isize,
 }
+
+/// How many items are looked ahead at once, and how far behind the next ones they are.
+pub const LOOK_AHEAD: usize = 32;
+/// The items of longer lists are not in the processor's caches, as a rule.
+const LONG: usize = 1_000_000;
 
 /// A position in a list.
 ///
@@ -70,6 +75,37 @@ impl<'py> ListCursor<'py> {
     pub fn left(&self, list: &Bound<'py, PyList>, undisturbed: bool) -> usize {
         let list = if WALKS_COPIES && undisturbed { self.copy.as_ref().unwrap_or(list) } else { list };
         list.len().saturating_sub(self.index)
+    }
+
+    /// Whether the list is so long that [looking ahead](Self::look_ahead) pays, and has items, to judge by the next one,
+    /// that are read where they begin. Others have most of what is read elsewhere: instances took a tenth longer.
+    #[inline]
+    #[must_use]
+    pub fn pays_to_look_ahead(&self, list: &Bound<'py, PyList>) -> bool {
+        COUNTS_ARE_EXACT && list.len() > LONG && self.next_is_flat(list)
+    }
+
+    #[cold]
+    fn next_is_flat(&self, list: &Bound<'py, PyList>) -> bool {
+        list.get_item(self.index).is_ok_and(|item| matches!(Kind::of(&item), Kind::Str | Kind::Int | Kind::Float))
+    }
+
+    /// Lets the processor begin to read the items that come behind the next [`LOOK_AHEAD`] ones, as many of them.
+    #[inline]
+    pub fn look_ahead(&self, list: &Bound<'py, PyList>) {
+        /// Where a number is, and what is asked of a text. What is before that is in the same 64 bytes, or not far.
+        const LOOKED_AT: usize = 24;
+
+        let begin = self.index + LOOK_AHEAD;
+        let end = begin + LOOK_AHEAD;
+        if COUNTS_ARE_EXACT && end <= list.len() {
+            for index in begin..end {
+                // SAFETY: the index was compared with the list's length, and with the global lock held nobody makes it
+                // shorter.
+                let item = unsafe { ffi::PyList_GET_ITEM(list.as_ptr(), index.cast_signed()) };
+                cache::begin_to_read(item.cast::<u8>().wrapping_add(LOOKED_AT));
+            }
+        }
     }
 
     /// The next item without a reference to it, if it is a number or a text that can be written

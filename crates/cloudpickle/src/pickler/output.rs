@@ -43,6 +43,11 @@ impl<'py> Written<'py> {
         self.0.finish(py)
     }
 
+    /// How long it is expected to become.
+    pub(super) fn expect(&mut self, len: usize) {
+        self.0.expect(len);
+    }
+
     /// The next item of a list, which is appended if it is a text with fewer references: see
     /// [`ListCursor::next_at_once`].
     #[inline(always)]

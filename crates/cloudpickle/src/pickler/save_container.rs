@@ -11,12 +11,13 @@ use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
 use python_objects::compat::batches::REST_IS_SHORT;
 use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
-use python_objects::list::ListCursor;
+use python_objects::list::{LOOK_AHEAD, ListCursor};
 use python_objects::set::{self, SetCursor};
 
 use super::engine::{CallsOfPython, Engine};
 use super::frame::{Saved, Suspendable, save_part};
 use super::optimism::Shared;
+use super::output::Output;
 use super::path::Hop;
 use crate::reduce::reduction::Reduction;
 
@@ -113,9 +114,42 @@ impl<'py> TupleFrame<'py> {
 impl<'py> ListFrame<'py> {
     /// Saves most items of long lists: from a batch of `count` items to a full one, or to the end of the list.
     #[inline(always)]
-    fn fill(&mut self, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
+    fn fill(&mut self, engine: &mut Engine<'py, '_>, count: usize) -> PyResult<Saved> {
+        let before = engine.encoder.written().len();
+        let result = if self.cursor.pays_to_look_ahead(&self.list) {
+            self.fill_looking_ahead(engine, count)
+        } else {
+            self.fill_up_to(BATCH_SIZE, engine, count)
+        };
+        if count == 0 && matches!(self.batch, Batch::Open(BATCH_SIZE)) {
+            let left = self.cursor.left(&self.list, engine.calls == self.calls);
+            engine.expect_more_like_this_batch(before, left);
+        }
+        result
+    }
+
+    /// The same in pieces, at each of which a later one begins to be read: of ten million, ints and texts take an eighth
+    /// less time. In the loop of all lists, that would cost short ones up to a fifth.
+    #[inline(never)]
+    fn fill_looking_ahead(&mut self, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
+        loop {
+            self.cursor.look_ahead(&self.list);
+            let end = BATCH_SIZE.min(count + LOOK_AHEAD);
+            if self.fill_up_to(end, engine, count)? == Saved::Suspended {
+                return Ok(Saved::Suspended);
+            }
+            if end == BATCH_SIZE || !matches!(self.batch, Batch::Open(filled) if filled == end) {
+                return Ok(Saved::Done);
+            }
+            count = end;
+        }
+    }
+
+    /// From a batch of `count` items to one of `end`, or to the end of the list.
+    #[inline(always)]
+    fn fill_up_to(&mut self, end: usize, engine: &mut Engine<'py, '_>, mut count: usize) -> PyResult<Saved> {
         let mut result = Ok(Saved::Done);
-        while count < BATCH_SIZE
+        while count < end
             && let Some(is_done) = engine.save_next(&mut self.cursor, &self.list, engine.calls == self.calls)
         {
             count += 1;
@@ -178,6 +212,20 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
     }
 }
 
+impl Engine<'_, '_> {
+    /// Expects the items that are left to take as much room each as those of the batch that was just filled, before which
+    /// `before` bytes were written.
+    #[inline(never)]
+    fn expect_more_like_this_batch(&mut self, before: usize, left: usize) {
+        // What goes to a file is handed over piece by piece, and is never long.
+        if matches!(self.output, Output::Memory) {
+            let written = self.encoder.written().len();
+            let rest = (written - before).saturating_mul(left) / BATCH_SIZE;
+            self.encoder.buffer_mut().expect(written.saturating_add(rest));
+        }
+    }
+}
+
 impl<'py> DictFrame<'py> {
     /// Where `taken` items were taken, and `value` is that of a key in progress.
     pub(super) fn at(
@@ -194,6 +242,7 @@ impl<'py> DictFrame<'py> {
     /// Saves items from a batch of `count` to a full one, or to the end of the dict.
     #[inline(always)]
     fn fill(&mut self, engine: &mut Engine<'py, '_>, count: usize) -> PyResult<Saved> {
+        let before = engine.encoder.written().len();
         let own = dict::has_keys_of_its_own(&self.dict);
         let mut left = BATCH_SIZE - count;
         let mut result = Ok(Saved::Done);
@@ -213,6 +262,9 @@ impl<'py> DictFrame<'py> {
         }
         self.taken += BATCH_SIZE - count - left;
         self.batch = Batch::Open(BATCH_SIZE - left);
+        if count == 0 && left == 0 {
+            engine.expect_more_like_this_batch(before, self.cursor.len_at_start().saturating_sub(self.taken));
+        }
         result
     }
 

@@ -1,0 +1,72 @@
+"""Lists so long that what they hold is read ahead and how long the pickle becomes is guessed."""
+
+import pickle
+import sys
+
+import pytest
+from test_edges_at_once import Changing
+
+import cloudpickle
+from cloudpickle import _native
+from implementation import PYPY, not_on_pypy
+from travel import run_script
+
+# Longer lists are read ahead, where that is done at all: not on PyPy, which would take long for them.
+LONG = 10_000 if PYPY else 1_000_000
+
+
+@pytest.mark.parametrize("more", [31, 1000])
+@pytest.mark.parametrize("item", [70_000, "text", 1 << 70], ids=repr)
+def test_bytes(item, more):
+    items = [item] * (LONG + more)
+    assert cloudpickle.dumps(items) == _native.dumps_without_shortcuts(items)
+
+
+@pytest.mark.parametrize("at", [0, 500_015, 999_998])
+@pytest.mark.parametrize(
+    "change",
+    [list.clear, lambda items: items.pop(), lambda items: items.__delitem__(slice(-40, None)),
+     lambda items: items.extend(range(5000)), lambda items: items.insert(0, "another")],
+    ids=["empty", "shorter by one", "shorter by 40", "longer", "moved"],
+)  # fmt: skip
+def test_a_list_that_changes_in_the_middle(change, at):
+    at = min(at, LONG - 1)
+
+    def make():
+        items = list(range(LONG + 3))
+        items[at] = Changing(lambda: change(items))
+        return items
+
+    loaded = pickle.loads(cloudpickle.dumps(make()))
+    assert loaded == pickle.loads(_native.dumps_without_shortcuts(make()))
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
+@pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])
+def test_items_that_are_much_shorter_than_the_first(make):
+    """The first thousand lead to expect half a gigabyte, where memory ends behind them; there is far less."""
+    result = run_script(
+        f"""
+        import pickle, cloudpickle
+        # Memory grows to the double: one of these lengths leaves less of four megabytes than the next items take.
+        for length in range(4100, 4200, 4):
+            items = [str(number).ljust(length) for number in range(1000)]
+            items += [f"text {{number}}" for number in range(120_000)]
+            data = {make}
+            cloudpickle.dumps(".".ljust(length))  # otherwise as much is expected as the last one took
+            dumped = cloudpickle.dumps(data)
+            assert pickle.loads(dumped) == data
+        report(size=len(dumped))
+        """,
+        memory=200 << 20,
+    )
+    assert result["size"] < 8 << 20
+
+
+def test_items_that_are_much_longer_than_the_first():
+    texts = ["x" * 200 + str(number) for number in range(20_000)]
+    for data in ([*range(3000), *texts], dict(enumerate([*range(3000), *texts])), [[*range(3000)], texts, texts]):
+        dumped = cloudpickle.dumps(data)
+        assert dumped == _native.dumps_without_shortcuts(data)
+        assert pickle.loads(dumped) == data
