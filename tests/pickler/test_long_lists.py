@@ -41,27 +41,55 @@ def test_a_list_that_changes_in_the_middle(change, at):
     assert loaded == pickle.loads(_native.dumps_without_shortcuts(make()))
 
 
+# Dumps with so much memory more than what is there already.
+DUMPS_IN = """
+import resource
+import cloudpickle
+def dumps_in(megabytes, obj):
+    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20), limits[1]))
+    try:
+        return cloudpickle.dumps(obj)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+"""
+
+
 @not_on_pypy("room beside a limit")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
 @pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])
 def test_items_that_are_much_shorter_than_the_first(make):
-    """The first thousand lead to expect half a gigabyte, where memory ends behind them; there is far less."""
+    """The first thousand lead to expect half a gigabyte, where the memory they are written into ends behind them."""
     result = run_script(
-        f"""
-        import pickle, cloudpickle
-        # Memory grows to the double: one of these lengths leaves less of four megabytes than the next items take.
-        for length in range(4100, 4200, 4):
-            items = [str(number).ljust(length) for number in range(1000)]
-            items += [f"text {{number}}" for number in range(120_000)]
-            data = {make}
-            cloudpickle.dumps(".".ljust(length))  # otherwise as much is expected as the last one took
-            dumped = cloudpickle.dumps(data)
-            assert pickle.loads(dumped) == data
-        report(size=len(dumped))
-        """,
-        memory=200 << 20,
+        DUMPS_IN
+        + f"""
+# Memory grows to the double: one of these lengths leaves less of four megabytes than the next items take.
+for length in range(4100, 4200, 4):
+    items = [str(number).ljust(length) for number in range(1000)]
+    items += [f"text {{number}}" for number in range(120_000)]
+    data = {make}
+    cloudpickle.dumps(".".ljust(length))  # otherwise as much is expected as the last one took
+    size = len(dumps_in(48, data))
+report(size=size)
+"""
     )
     assert result["size"] < 8 << 20
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
+@pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])
+def test_a_large_item_at_the_end_of_a_batch(make):
+    """It leads to expect ten gigabytes."""
+    result = run_script(
+        DUMPS_IN
+        + f"""
+items = [*range(999), bytes(100 << 20), *range(100_000)]
+report(size=len(dumps_in(400, {make})))
+"""
+    )
+    assert 100 << 20 < result["size"] < 101 << 20
 
 
 def test_items_that_are_much_longer_than_the_first():

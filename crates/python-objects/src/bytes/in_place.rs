@@ -49,9 +49,10 @@ const SPARE: usize = 16;
 const TOO_LARGE_TO_EXPECT: usize = 16 << 20;
 /// An object is not given more than so many times what it needs at the moment.
 const MOST_TIMES: usize = 64;
-/// The same where what is to come is expected to be like what was written, which may be larger by chance. What is too much
-/// is asked for, and never touched.
+/// The same where what is to come is expected to be like what was written, which may be larger by chance.
 const MOST_TIMES_BY_PARTS: usize = 8;
+/// And no more than this: what is too much is never touched, but asked for, and may be refused.
+const MOST_BY_PARTS: usize = 64 << 20;
 
 unsafe extern "C" {
     // Documented for extensions, and not in `pyo3::ffi`.
@@ -333,7 +334,8 @@ impl<'py> BytesBuilder<'py> {
         if is_expected {
             capacity = capacity.max(expected);
         }
-        capacity = capacity.max(self.expected.min(needed.saturating_mul(MOST_TIMES_BY_PARTS)));
+        let by_parts = self.expected.min(needed.saturating_mul(MOST_TIMES_BY_PARTS)).min(MOST_BY_PARTS);
+        capacity = capacity.max(by_parts);
         let Ok(capacity) = isize::try_from(capacity) else { return false };
         // SAFETY: attached to the interpreter. A new `bytes` is not initialised, has one reference, and is nobody else's
         // until `finish`. `_PyBytes_Resize` takes the one reference there is and gives another, or null.
