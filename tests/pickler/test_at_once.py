@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from opcodes import without_frames
+from running import Runs
 
 import cloudpickle
 from cloudpickle import _native
@@ -27,17 +28,6 @@ def nested(level, leaf, wrap):
     for _ in range(level):
         leaf = wrap(leaf)
     return leaf
-
-
-class Changing:
-    """Changes a container in the middle of its dump."""
-
-    def __init__(self, change):
-        self.change = change
-
-    def __reduce__(self):
-        self.change()
-        return (int, ())
 
 
 def check(value):
@@ -140,9 +130,9 @@ def test_many_frames_of_records():
 def test_containers_that_change(first):
     def pairs():
         grown, single, shrunk = [1, 2], [], [1, 2, 3, 4]
-        grown.insert(1, Changing(lambda: grown.extend(range(1500)) if len(grown) < 1500 else None))
-        single.append(Changing(lambda: single.append(5) if len(single) < 2 else None))
-        shrunk.insert(1, Changing(lambda: shrunk.__delitem__(slice(3, None))))
+        grown.insert(1, Runs(lambda: grown.extend(range(1500)) if len(grown) < 1500 else None))
+        single.append(Runs(lambda: single.append(5) if len(single) < 2 else None))
+        shrunk.insert(1, Runs(lambda: shrunk.__delitem__(slice(3, None))))
         return [first, grown, single, shrunk]
 
     assert cloudpickle.dumps(pairs()) == _native.dumps_without_shortcuts(pairs())
@@ -152,7 +142,7 @@ def test_containers_that_change(first):
 def test_a_dict_that_changes():
     for size in [1, 2, 3]:
         changed = {number: number for number in range(size - 1)}
-        changed["last"] = Changing(lambda changed=changed: changed.__setitem__(object(), 1))
+        changed["last"] = Runs(lambda changed=changed: changed.__setitem__(object(), 1))
         errors = []
         for dumps in [cloudpickle.dumps, _native.dumps_without_shortcuts]:
             with pytest.raises(RuntimeError, match="changed size during iteration") as caught:

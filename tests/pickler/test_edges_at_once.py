@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from opcodes import without_frames
+from running import Runs
 
 import cloudpickle
 from cloudpickle import _native
@@ -84,17 +85,6 @@ def test_the_end_of_a_frame(atom):
         assert without_frames(written) == without_frames(pickletools.optimize(pickle.dumps(obj, 5)))
 
 
-class Changing:
-    """Something whose reduction changes the dict that it stands in."""
-
-    def __init__(self, change):
-        self.change = change
-
-    def __reduce__(self):
-        self.change()
-        return str, ("changed",)
-
-
 def grow_and_shrink(attributes):
     """Takes another table of keys, of another size."""
     attributes.update((f"more{number}", number) for number in range(300))
@@ -121,7 +111,7 @@ def take_out_and_put_in(attributes):
 def test_a_dict_whose_table_changes_in_the_middle(change, at):
     def make():
         attributes = dict.fromkeys("abcde")
-        attributes[at] = Changing(lambda: change(attributes))
+        attributes[at] = Runs(lambda: change(attributes))
         return attributes
 
     ours, theirs = make(), make()

@@ -4,7 +4,7 @@ import pickle
 import sys
 
 import pytest
-from test_edges_at_once import Changing
+from running import Runs
 
 import cloudpickle
 from cloudpickle import _native
@@ -34,7 +34,7 @@ def test_a_list_that_changes_in_the_middle(change, at):
 
     def make():
         items = list(range(LONG + 3))
-        items[at] = Changing(lambda: change(items))
+        items[at] = Runs(lambda: change(items))
         return items
 
     loaded = pickle.loads(cloudpickle.dumps(make()))

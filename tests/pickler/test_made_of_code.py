@@ -18,6 +18,7 @@ import types
 import weakref
 
 import pytest
+from running import Runs
 
 import cloudpickle
 from cloudpickle import Pickler, _native
@@ -321,17 +322,6 @@ def test_view_of_a_mapping_with_methods_of_its_own():
     assert data == _native.dumps_without_shortcuts(root)
     children, view = pickle.loads(data)
     assert view["key"] is children[0]
-
-
-class Runs:
-    """Calls a function when it is reduced."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __reduce__(self):
-        self.function()
-        return int, ()
 
 
 def test_module_that_is_replaced_in_the_middle_of_a_dump():

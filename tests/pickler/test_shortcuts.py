@@ -21,6 +21,7 @@ import corpus
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from running import Runs
 
 import cloudpickle
 from cloudpickle import _native
@@ -706,17 +707,6 @@ def test_arrays_when_something_of_numpy_is_replaced(monkeypatch):
     assert both_ways(array) == before
 
 
-class Running:
-    """Calls a function when it is reduced."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __reduce__(self):
-        self.function()
-        return int, ()
-
-
 def test_arrays_when_a_reducer_replaces_what_makes_them():
     """The second array is not made by what the first one was made by."""
     skip_on_pypy("arrays")
@@ -738,7 +728,7 @@ def test_arrays_when_a_reducer_replaces_what_makes_them():
         results = []
         for dumps in (cloudpickle.dumps, long_way):
             try:
-                result = dumps([numpy.arange(3.0), Running(function), numpy.arange(4.0), numpy.dtype("i4")])
+                result = dumps([numpy.arange(3.0), Runs(function), numpy.arange(4.0), numpy.dtype("i4")])
             except Exception as error:
                 result = repr(error)
             finally:
