@@ -71,6 +71,9 @@ impl<'py> BytesBuilder<'py> {
         self.bytes.extend_from_slice(second);
     }
 
+    /// How long it is expected to become. Nothing is done about it here, where all is copied in the end.
+    pub fn expect(&mut self, _len: usize) {}
+
     /// Whether data may be appended at once behind a length of one byte.
     pub fn append_short_data_at_once(&mut self, may_be: bool) {
         self.short_data_at_once = may_be;
