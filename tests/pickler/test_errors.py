@@ -225,6 +225,27 @@ def test_failed_dump_leaves_nothing_in_the_memo():
     assert loaded[0] is loaded[1]
 
 
+def test_failed_dump_leaves_in_the_memo_what_earlier_ones_wrote():
+    class Bad:
+        def __reduce__(self):
+            raise ValueError("bad")
+
+    earlier, shared = [1], [2]
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.dump(earlier)
+    first = file.getvalue()
+    with pytest.raises(ValueError, match="bad"):
+        pickler.dump([earlier, shared, Bad()])
+    end = file.tell()
+    pickler.dump([earlier, shared, shared])
+    unpickler = pickle.Unpickler(io.BytesIO(first + file.getvalue()[end:]))
+    loaded_first, loaded = unpickler.load(), unpickler.load()
+    assert loaded == [[1], [2], [2]]
+    assert loaded[0] is loaded_first
+    assert loaded[1] is loaded[2]
+
+
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="pickle adds notes since Python 3.14")
 def test_notes_say_where_it_happened():
     """The words are the C pickler's."""

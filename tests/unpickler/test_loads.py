@@ -108,6 +108,18 @@ def test_objects(name, dumps, protocol):
     assert expected[0] == "returned"
 
 
+@pytest.mark.parametrize("size", range(11))
+def test_ints_of_all_lengths(size):
+    edges = [edge + near for edge in (1 << 8 * size, 1 << (8 * size + 7)) for near in (-1, 0, 1)]
+    for value in (*edges, *(-edge for edge in edges)):
+        for protocol in (2, 4, 5):
+            assert same(pickle.dumps(value, protocol))[0] == "returned"
+    # In more bytes than it takes, too.
+    for last in (b"", b"\0", b"\x7f", b"\x80", b"\xff"):
+        digits = b"\x81" * size + last
+        assert same(b"\x80\x04\x8a" + bytes([len(digits)]) + digits + b".")[0] == "returned"
+
+
 @not_on_pypy("an unpickler of ours")
 @pytest.mark.parametrize("protocol", [4, 5])
 def test_a_pickle_cut_off_anywhere(protocol):
