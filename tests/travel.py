@@ -53,7 +53,10 @@ class _Forker:
 
     def ask(self, *request):
         write_message(self._process.stdin, request)
-        return read_message(self._process.stdout)
+        answer = read_message(self._process.stdout)
+        # Whoever went on would wait for a peer that nobody forks.
+        assert answer is not None, "the process that forks peers has ended"
+        return answer
 
 
 @functools.lru_cache(maxsize=None)

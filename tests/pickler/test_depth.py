@@ -10,8 +10,8 @@ import pytest
 from implementation import PYPY, not_on_pypy
 from travel import run_script
 
-# PyPy takes a minute for a million instances that an extension looks at.
-MILLION = 100_000 if PYPY else 1_000_000
+# How deep is deep. PyPy takes a minute for a million instances that an extension looks at.
+MANY = 100_000 if PYPY else 1_000_000
 
 # The dump happens on a thread whose stack has room for a few hundred C frames only.
 ON_A_SMALL_STACK = """
@@ -42,12 +42,12 @@ def deep(source):
     return run_script(ON_A_SMALL_STACK + source + "\nleave()\n")
 
 
-def test_linked_list_of_a_million_instances():
+def test_linked_list_of_many_instances():
     result = deep(
         f"""
 class Node: pass
 head = None
-for i in range({MILLION}):
+for i in range({MANY}):
     node = Node()
     node.value, node.next = i, head
     head = node
@@ -60,7 +60,7 @@ if isinstance(data, bytes):
 report(error=None if isinstance(data, bytes) else data, count=count, total=total)
 """
     )
-    assert result == {"error": None, "count": MILLION, "total": sum(range(MILLION))}
+    assert result == {"error": None, "count": MANY, "total": sum(range(MANY))}
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ report(error=None if isinstance(data, bytes) else data, count=count, total=total
         pytest.param("(1, x, 2, 3)", "x[1]", marks=not_on_pypy("deep tuples")),
     ],
 )
-def test_nested_containers_of_a_million_levels(wrap, unwrap):
+def test_nested_containers_of_many_levels(wrap, unwrap):
     result = deep(
         f"""
 x = "core"
-for _ in range({MILLION}):
+for _ in range({MANY}):
     x = {wrap}
 data = on_a_small_stack(lambda: cloudpickle.dumps(x))
 depth = 0
@@ -89,7 +89,7 @@ if isinstance(data, bytes):
 report(error=None if isinstance(data, bytes) else data, depth=depth, core=x if type(x) is str else None)
 """
     )
-    assert result == {"error": None, "depth": MILLION, "core": "core"}
+    assert result == {"error": None, "depth": MANY, "core": "core"}
 
 
 @pytest.mark.parametrize("levels", [1_000, 100_000])
@@ -119,14 +119,14 @@ def test_dump_to_a_file_is_as_deep():
         f"""
 import io
 x = []
-for _ in range({MILLION}):
+for _ in range({MANY}):
     x = [x]
 file = io.BytesIO()
 error = on_a_small_stack(lambda: cloudpickle.dump(x, file))
 report(error=error, size=len(file.getvalue()))
 """
     )
-    assert result["error"] is None and result["size"] > MILLION
+    assert result["error"] is None and result["size"] > MANY
 
 
 def test_closure_chain():
@@ -137,7 +137,7 @@ def make(inner, n):
         return inner, n
     return f
 f = None
-for n in range({MILLION // 10}):
+for n in range({MANY // 10}):
     f = make(f, n)
 data = on_a_small_stack(lambda: cloudpickle.dumps(f))
 depth = 0
@@ -149,7 +149,7 @@ if isinstance(data, bytes):
 report(error=None if isinstance(data, bytes) else data, depth=depth, last=n)
 """
     )
-    assert result == {"error": None, "depth": MILLION // 10, "last": 0}
+    assert result == {"error": None, "depth": MANY // 10, "last": 0}
 
 
 def test_deep_reductions():

@@ -56,9 +56,15 @@ def dumps_in(megabytes, obj):
 """
 
 
-@not_on_pypy("room beside a limit")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
-@pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])
+def in_little_room(test):
+    """Of a list and of a dict, where memory can be limited."""
+    test = pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])(test)
+    linux = sys.platform.startswith("linux")
+    test = pytest.mark.skipif(not linux, reason="the limit on memory is Linux's RLIMIT_AS")(test)
+    return not_on_pypy("room beside a limit")(test)
+
+
+@in_little_room
 def test_items_that_are_much_shorter_than_the_first(make):
     """The first thousand lead to expect half a gigabyte, where the memory they are written into ends behind them."""
     result = run_script(
@@ -77,9 +83,7 @@ report(size=size)
     assert result["size"] < 8 << 20
 
 
-@not_on_pypy("room beside a limit")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is Linux's RLIMIT_AS")
-@pytest.mark.parametrize("make", ["items", "dict(enumerate(items))"])
+@in_little_room
 def test_a_large_item_at_the_end_of_a_batch(make):
     """It leads to expect ten gigabytes."""
     result = run_script(

@@ -6,6 +6,7 @@ import pickle
 import pickletools
 
 import pytest
+from running import Runs
 
 import cloudpickle
 from cloudpickle import Pickler, _native
@@ -33,17 +34,6 @@ def state_setters(data):
     reduced = [opcode.name for opcode, _, _ in pickletools.genops(data)]
     # The first result that nobody wants is that of the check of the version.
     return sum(reduced[at : at + 2] == ["REDUCE", "POP"] for at in range(len(reduced))) - 1
-
-
-class Calls:
-    """Calls something while it is reduced."""
-
-    def __init__(self, function):
-        self.function = function
-
-    def __reduce__(self):
-        self.function()
-        return int, ()
 
 
 def test_atoms_are_there_when_the_function_is_made():
@@ -79,7 +69,7 @@ def test_global_that_changes_in_the_middle_of_a_dump():
     def change():
         namespace.update(value=2, table=[2])
 
-    first, _, second = pickle.loads(cloudpickle.dumps([first, Calls(change), second]))
+    first, _, second = pickle.loads(cloudpickle.dumps([first, Runs(change), second]))
     assert first() == second() == (2, [2])
 
 
@@ -90,7 +80,7 @@ def test_text_need_not_be_one_object():
     def change():
         namespace["text"] = "not interned: " + str(len("text"))
 
-    same, other = ([pair[0], Calls(call), pair[1]] for call in (lambda: None, change))
+    same, other = ([pair[0], Runs(call), pair[1]] for call in (lambda: None, change))
     assert cloudpickle.dumps(same) == cloudpickle.dumps(other)
 
 
@@ -212,7 +202,7 @@ def test_closures_around_packages():
 def test_closures_whose_globals_change_in_the_middle_of_a_dump():
     (make,), namespace = functions("lambda number: lambda: (number, scale)", scale=5)
     first, second, third = many(make)
-    data = cloudpickle.dumps([first, second, Calls(lambda: namespace.update(scale=6)), third])
+    data = cloudpickle.dumps([first, second, Runs(lambda: namespace.update(scale=6)), third])
     first, second, _, third = pickle.loads(data)
     assert [first(), second(), third()] == [(0, 6), (1, 6), (2, 6)]
 
