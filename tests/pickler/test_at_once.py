@@ -126,6 +126,16 @@ def test_many_frames_of_records():
     check(records(3000))
 
 
+def test_many_dumps_one_after_the_other():
+    """The memo is left to the next dump: what it knows of earlier ones, 100 000 objects, is not to be found again."""
+    texts = [f"text {number}" for number in range(200)]
+    graph = [texts, texts[::-1]]
+    expected = cloudpickle.dumps(graph)
+    assert pickle.loads(expected) == graph
+    for _ in range(500):
+        assert cloudpickle.dumps(graph) == expected
+
+
 @pytest.mark.parametrize("first", [[], [{"a": [1, (fresh("b"), {"c": 2})]}]])
 def test_containers_that_change(first):
     def pairs():

@@ -5,9 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::compat::dict_table;
-
-/// Whether other threads may change a container while no Python code runs in this one: on a build without the global lock.
-pub(crate) const WALKS_COPIES: bool = cfg!(Py_GIL_DISABLED);
+use crate::walk::Walked;
 
 /// A position in a dict.
 ///
@@ -21,7 +19,7 @@ pub(crate) const WALKS_COPIES: bool = cfg!(Py_GIL_DISABLED);
 pub struct DictCursor<'py> {
     place: Place<'py>,
     expected_len: usize,
-    copy: Option<Bound<'py, PyDict>>,
+    copy: Walked<Bound<'py, PyDict>>,
     /// How many items the copy gave.
     taken: usize,
 }
@@ -35,8 +33,8 @@ impl<'py> DictCursor<'py> {
     /// # Errors
     /// `MemoryError`.
     pub fn new(dict: &Bound<'py, PyDict>) -> PyResult<Self> {
-        let copy = if WALKS_COPIES { Some(dict.copy()?) } else { None };
-        Ok(Self { place: Place::default(), expected_len: copy.as_ref().unwrap_or(dict).len(), copy, taken: 0 })
+        let copy = Walked::copy(|| dict.copy())?;
+        Ok(Self { place: Place::default(), expected_len: copy.get().unwrap_or(dict).len(), copy, taken: 0 })
     }
 
     /// How many items there were at the start.
@@ -51,7 +49,7 @@ impl<'py> DictCursor<'py> {
     /// `RuntimeError`, in the words of Python's own iterator, if the dict has another size than at the start.
     #[inline]
     pub fn next(&mut self, dict: &Bound<'py, PyDict>, undisturbed: bool) -> PyResult<Option<Item<'py>>> {
-        if WALKS_COPIES && let Some(copy) = &self.copy {
+        if let Some(copy) = self.copy.get() {
             if undisturbed {
                 self.taken += 1;
                 return self.place.step(copy, None);
@@ -64,7 +62,7 @@ impl<'py> DictCursor<'py> {
     /// Goes on in the dict itself, behind as many items as the copy gave.
     #[cold]
     fn leave_copy(&mut self, dict: &Bound<'py, PyDict>) -> PyResult<()> {
-        self.copy = None;
+        self.copy.give_up();
         self.place = Place::default();
         for _ in 0..self.taken {
             self.place.step(dict, None)?;

@@ -2,9 +2,6 @@
 
 use pyo3::prelude::*;
 
-/// Whether that number is the address that a reference has.
-pub const IS_ADDRESS: bool = cfg!(not(PyPy));
-
 /// A number that no other object alive has. It may be another object's when this one is gone.
 #[cfg(not(PyPy))]
 #[inline]

@@ -44,3 +44,4 @@ pub mod raised;
 pub mod reference_count;
 pub mod set;
 pub mod text;
+mod walk;

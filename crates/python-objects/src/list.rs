@@ -1,13 +1,15 @@
 //! Walking a list that user code or another thread may change under the walk.
 
+use std::convert::Infallible;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyFloatMethods, PyInt, PyList, PyString};
 
 use crate::bytes::BytesBuilder;
-use crate::dict::WALKS_COPIES;
 use crate::kind::{Kind, exact};
 use crate::reference_count::{self, COUNTS_ARE_EXACT};
+use crate::walk::Walked;
 use crate::{cache, int, text};
 
 /// What a list has next, and what became of it.
@@ -46,21 +48,21 @@ const LONG: usize = 1_000_000;
 /// thread that inserts at the front would otherwise make the walk give an item twice.
 pub struct ListCursor<'py> {
     index: usize,
-    copy: Option<Bound<'py, PyList>>,
+    copy: Walked<Bound<'py, PyList>>,
 }
 
 impl<'py> ListCursor<'py> {
     /// Before the first item of `list`.
     #[must_use]
     pub fn new(list: &Bound<'py, PyList>) -> Self {
-        let copy = if WALKS_COPIES { Some(list.get_slice(0, usize::MAX)) } else { None };
+        let Ok(copy) = Walked::copy(|| Ok::<_, Infallible>(list.get_slice(0, usize::MAX)));
         Self { index: 0, copy }
     }
 
     /// How many items there are, asked at the start.
     #[must_use]
     pub fn len_at_start(&self, list: &Bound<'py, PyList>) -> usize {
-        self.copy.as_ref().unwrap_or(list).len()
+        self.copy.get().unwrap_or(list).len()
     }
 
     /// How many items were given.
@@ -73,7 +75,7 @@ impl<'py> ListCursor<'py> {
     #[inline]
     #[must_use]
     pub fn left(&self, list: &Bound<'py, PyList>, undisturbed: bool) -> usize {
-        let list = if WALKS_COPIES && undisturbed { self.copy.as_ref().unwrap_or(list) } else { list };
+        let list = if undisturbed { self.copy.get().unwrap_or(list) } else { list };
         list.len().saturating_sub(self.index)
     }
 
@@ -132,10 +134,10 @@ impl<'py> ListCursor<'py> {
     /// the start.
     #[inline]
     pub fn next(&mut self, list: &Bound<'py, PyList>, undisturbed: bool) -> Option<Bound<'py, PyAny>> {
-        if WALKS_COPIES && !undisturbed {
-            self.copy = None;
+        if !undisturbed {
+            self.copy.give_up();
         }
-        let list = if WALKS_COPIES { self.copy.as_ref().unwrap_or(list) } else { list };
+        let list = self.copy.get().unwrap_or(list);
         if self.index >= list.len() {
             return None;
         }

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PySet};
 
-use crate::dict::WALKS_COPIES;
+use crate::walk::WALKS_COPIES;
 
 /// A position in a set.
 ///

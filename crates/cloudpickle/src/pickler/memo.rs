@@ -4,17 +4,19 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use python_objects::bytes::out_of_memory;
 use python_objects::growing::push_where_there_is_room;
-use python_objects::identity::{self, IS_ADDRESS};
+use python_objects::identity;
 use python_objects::large_pages;
 
 /// Object identity to memo index: a hash table on addresses, and the objects themselves.
 ///
 /// The memo owns what it has seen. An object that died during a dump could hand its address to the next one, which would
 /// then pass for it; measured, the strong references cost 2 to 20 % against weak ones.
-#[derive(Default)]
 pub(crate) struct Memo {
     /// Open addressing; its length is a power of two, and at most two thirds of it are in use.
     table: Vec<Entry>,
+    /// The number of the first object. Entries with smaller ones are free, also those of an earlier pickle: to free them one
+    /// by one, or all, would take a fiftieth of the time of a small dump.
+    first: u32,
     /// How many bits an index of the table has.
     bits: u32,
     /// How many objects there may be before it has to grow.
@@ -28,23 +30,24 @@ pub(crate) struct Memo {
 #[derive(Clone, Copy)]
 #[repr(C, packed(4))]
 struct Entry {
-    /// The object's address; 0 marks a free entry.
+    /// The object's address.
     address: usize,
-    /// Its index, or the greatest number.
-    index: u32,
+    /// Its index, counted from the number of the first object; or the greatest number.
+    number: u32,
 }
 
 impl Entry {
-    #[inline]
-    fn new(address: usize, index: usize) -> Self {
-        Self { address, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    /// Whether it is no object's.
+    #[inline(always)]
+    fn is_free(self, first: u32) -> bool {
+        self.number < first
     }
 
-    /// Its index. The binary format refers to fewer objects than four bytes can count: to one with the greatest index, the
-    /// encoder refuses to.
+    /// The index of its object. The binary format refers to fewer objects than four bytes can count: to one with the
+    /// greatest index, the encoder refuses to.
     #[inline]
-    fn index(self) -> usize {
-        if self.index == u32::MAX { usize::MAX } else { self.index as usize }
+    fn index(self, first: u32) -> usize {
+        if self.number == u32::MAX { usize::MAX } else { (self.number - first) as usize }
     }
 }
 
@@ -52,12 +55,16 @@ impl Entry {
 #[derive(Clone, Copy)]
 pub(super) struct FreePlace(usize);
 
-const FREE: Entry = Entry { address: 0, index: 0 };
+/// Free, whatever the number of the first object is.
+const FREE: Entry = Entry { address: 0, number: 0 };
 /// What a function needs: 2 KiB.
 const SMALLEST_TABLE: usize = 128;
 
-/// Tables up to this length are kept for the next pickle: 16 KiB.
+/// Tables up to this length are kept for the next pickle: 12 KiB.
 const LARGEST_KEPT: usize = 1024;
+
+/// From here on, the numbers of objects start anew: so many are not left to those of a large pickle.
+const GREATEST_FIRST: u32 = 1 << 16;
 
 /// Objects allocated one after the other land in neighbouring entries, which is kind to the cache. Those that are so far
 /// apart that the table is too short for them land in the gaps: allocators give small objects of a size addresses that
@@ -74,9 +81,15 @@ fn second_probe(address: usize) -> usize {
     ((address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 29) as usize
 }
 
+impl Default for Memo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self { table: Vec::new(), first: 1, bits: 0, room: 0, room_at_once: 0, objects: Vec::new() }
     }
 
     /// Forgets everything, and gives up its memory if that is much.
@@ -92,15 +105,17 @@ impl Memo {
     }
 
     fn free_entries(&mut self) {
-        if !IS_ADDRESS || self.objects.len() * 8 > self.table.len() {
+        self.first = self.number(self.objects.len());
+        if self.first > GREATEST_FIRST {
             self.table.fill(FREE);
-            return;
+            self.first = 1;
         }
-        // The last one first: no entry was put behind it on its way.
-        for index in (0..self.objects.len()).rev() {
-            let at = self.find(self.objects[index].as_ptr() as usize);
-            self.table[at] = FREE;
-        }
+    }
+
+    /// The number of the object with this index.
+    #[inline]
+    fn number(&self, index: usize) -> u32 {
+        u32::try_from(index).ok().and_then(|index| index.checked_add(self.first)).unwrap_or(u32::MAX)
     }
 
     /// The index of `obj`, if the pickle holds it.
@@ -110,10 +125,10 @@ impl Memo {
         // Without a table, there is no entry.
         let mask = self.table.len().wrapping_sub(1);
         let entry = self.table.get(first_probe(address, self.bits) & mask)?;
-        if entry.address == address {
-            return Some(entry.index());
+        if entry.is_free(self.first) {
+            return None;
         }
-        if entry.address == 0 { None } else { self.get_after_collision(address) }
+        if entry.address == address { Some(entry.index(self.first)) } else { self.get_after_collision(address) }
     }
 
     /// The index of `obj` if the pickle holds it, else where it belongs.
@@ -121,13 +136,13 @@ impl Memo {
     pub(super) fn look_up(&self, obj: &Bound<'_, PyAny>) -> Result<usize, FreePlace> {
         let address = identity::of(obj);
         let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
-        // Without a table, a place will be found when there is one.
-        let Some(entry) = self.table.get(at) else { return Err(FreePlace(at)) };
-        if entry.address == 0 {
-            return Err(FreePlace(at));
-        }
-        if entry.address == address {
-            return Ok(entry.index());
+        if let Some(entry) = self.table.get(at) {
+            if entry.is_free(self.first) {
+                return Err(FreePlace(at));
+            }
+            if entry.address == address {
+                return Ok(entry.index(self.first));
+            }
         }
         self.look_up_after_collision(address)
     }
@@ -135,9 +150,13 @@ impl Memo {
     #[cold]
     #[inline(never)]
     fn look_up_after_collision(&self, address: usize) -> Result<usize, FreePlace> {
+        if self.table.is_empty() {
+            // A place will be found when there is a table.
+            return Err(FreePlace(0));
+        }
         let at = self.find_after_collision(address);
         let entry = self.table[at];
-        if entry.address == 0 { Err(FreePlace(at)) } else { Ok(entry.index()) }
+        if entry.is_free(self.first) { Err(FreePlace(at)) } else { Ok(entry.index(self.first)) }
     }
 
     /// Adds `obj`, which was just looked up.
@@ -148,8 +167,8 @@ impl Memo {
             return self.put_without_room(obj);
         }
         #[expect(clippy::cast_possible_truncation, reason = "it was compared")]
-        let index = index as u32;
-        self.table[place.0] = Entry { address: identity::of(&obj), index };
+        let number = self.first + index as u32;
+        self.table[place.0] = Entry { address: identity::of(&obj), number };
         push_where_there_is_room(&mut self.objects, obj.unbind());
     }
 
@@ -161,8 +180,7 @@ impl Memo {
 
     #[inline(never)]
     fn get_after_collision(&self, address: usize) -> Option<usize> {
-        let entry = self.table[self.find_after_collision(address)];
-        (entry.address != 0).then_some(entry.index())
+        self.look_up_after_collision(address).ok()
     }
 
     /// Adds `obj`, which the memo does not have, and returns its index.
@@ -172,9 +190,10 @@ impl Memo {
         let address = identity::of(obj);
         // Without a table, there is no place.
         let at = first_probe(address, self.bits) & self.table.len().wrapping_sub(1);
+        let number = self.number(index);
         match self.table.get_mut(at) {
-            Some(entry) if entry.address == 0 && index < self.room => {
-                *entry = Entry::new(address, index);
+            Some(entry) if entry.is_free(self.first) && index < self.room => {
+                *entry = Entry { address, number };
                 self.objects.push(obj.clone().unbind());
             }
             _ => self.insert(obj, index),
@@ -202,7 +221,7 @@ impl Memo {
         }
         let address = identity::of(obj);
         let at = self.find(address);
-        self.table[at] = Entry::new(address, index);
+        self.table[at] = Entry { address, number: self.number(index) };
         self.objects.push(obj.clone().unbind());
     }
 
@@ -211,11 +230,8 @@ impl Memo {
     fn find(&self, address: usize) -> usize {
         let mask = self.table.len() - 1;
         let at = first_probe(address, self.bits) & mask;
-        let found = self.table[at].address;
-        if found == address || found == 0 {
-            return at;
-        }
-        self.find_after_collision(address)
+        let found = self.table[at];
+        if found.is_free(self.first) || found.address == address { at } else { self.find_after_collision(address) }
     }
 
     #[inline(never)]
@@ -226,8 +242,8 @@ impl Memo {
         let step = (mixed >> 16) | 1;
         let mut at = mixed & mask;
         loop {
-            let found = self.table[at].address;
-            if found == address || found == 0 {
+            let found = self.table[at];
+            if found.is_free(self.first) || found.address == address {
                 return at;
             }
             at = (at + step) & mask;
@@ -250,9 +266,9 @@ impl Memo {
         let entries = std::mem::replace(&mut self.table, table);
         self.bits = len.trailing_zeros();
         self.room = room;
-        self.room_at_once = room.min(u32::MAX as usize);
+        self.room_at_once = room.min((u32::MAX - GREATEST_FIRST) as usize);
         for entry in entries {
-            if entry.address != 0 {
+            if !entry.is_free(self.first) {
                 let at = self.find(entry.address);
                 self.table[at] = entry;
             }
@@ -300,7 +316,7 @@ impl Memo {
         let dict = PyDict::new(py);
         for object in &self.objects {
             let address = identity::of(object.bind(py));
-            dict.set_item(address, (self.table[self.find(address)].index(), object))?;
+            dict.set_item(address, (self.table[self.find(address)].index(self.first), object))?;
         }
         Ok(dict)
     }
@@ -329,6 +345,7 @@ impl Memo {
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             table: self.table.clone(),
+            first: self.first,
             bits: self.bits,
             room: self.room,
             room_at_once: self.room_at_once,
