@@ -1,5 +1,7 @@
 """Code that runs when a class is made sees the whole class in the worker, or is not called; never an empty one."""
 
+import pickle
+
 import pytest
 
 from travel import Peer, ship, ship_and_return
@@ -249,3 +251,139 @@ def loaded_elsewhere():
         driver.run("payload = loaded_elsewhere()")
         worker.load(driver.evaluate("payload"))
         assert worker.evaluate("[value.kind, value().me()[1]]") == ["derived", True]
+
+
+# What these classes are made from leads back to them: they can only be made first and filled later, as with upstream.
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize("with_method", [False, True], ids=["attributes", "method"])
+def test_classes_that_refer_to_each_other(with_method):
+    source = f"""
+    class State:
+        def __init_subclass__(cls): pass
+    class Idle(State):
+        {"def me(self): return Idle" if with_method else "text = 'idle'"}
+    class Running(State): next = (Idle,)
+    Idle.next = (Running,)
+    """
+    assert ship(source, "Idle", "value.next[0].next[0] is value") is True
+
+
+@pytest.mark.also_upstream
+def test_annotation_that_names_the_class():
+    source = """
+    import functools, typing
+    class Base:
+        def __init_subclass__(cls): pass
+    class Node(Base):
+        parent: "Node" = None
+        others: typing.Optional["Node"] = None
+    Node.make = functools.partial(Node)
+    """
+    assert ship(source, "Node", "type(value.make()) is value and value.parent is None") is True
+
+
+@pytest.mark.also_upstream
+def test_what_is_made_from_a_container_that_leads_back():
+    """Where the class is met inside of it, the container is not to be seen empty."""
+    source = """
+    class Base:
+        def __init_subclass__(cls): pass
+    class Validator:
+        def __init__(self, schema): self.length = len(schema); self.schema = schema
+        def __reduce__(self): return Validator, (self.schema,)
+    class Model(Base):
+        def me(self): return Model
+    Model.schema = [Model, 1]
+    Model.validator = Validator(Model.schema)
+    """
+    use = "[value.validator.length, value.validator.schema is value.schema, value.schema[0] is value]"
+    assert ship(source, "Model", use) == [2, True, True]
+
+
+@pytest.mark.also_upstream
+def test_descriptors_that_know_their_class():
+    """As those of traitlets: the metaclass sees no instance whose state is not there yet."""
+    source = """
+    class Trait:
+        def __init__(self, least): self.least = least; self.owner = None
+        def __set_name__(self, owner, name): self.owner = owner
+    class Meta(type):
+        def __init__(cls, name, bases, namespace):
+            super().__init__(name, bases, namespace)
+            cls.least = {key: value.least for key, value in namespace.items() if isinstance(value, Trait)}
+    class Conf(metaclass=Meta):
+        port = Trait(1)
+        def me(self): return Conf
+    """
+    assert ship(source, "Conf", "[value.least, value.port.owner is value]") == [{"port": 1}, True]
+
+
+def test_a_chain_of_classes_is_made_whole():
+    """Each sees itself whole, however many of them stand inside each other."""
+    source = """
+    class Base:
+        seen = []
+        def __init_subclass__(cls): Base.seen.append([cls.__name__, "kind" in vars(cls)])
+    last = None
+    for number in range(30):
+        last = type("Class%d" % number, (Base,), {"kind": frozenset([number]), "last": last, "__module__": __name__})
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        worker.load(driver.pickle("Base"), "base")
+        worker.run("base.seen.clear()")
+        worker.load(driver.pickle("last"), "last")
+        assert worker.evaluate("base.seen") == [[f"Class{number}", True] for number in range(30)]
+
+
+@pytest.mark.also_upstream
+def test_what_is_tried_out_is_not_in_the_memo():
+    """A pickler that finds out whether a class leads back to itself refers to nothing that it did not write."""
+    source = """
+    import io, cloudpickle, pickle
+    class Base:
+        def __init_subclass__(cls): pass
+    class Item:
+        pass
+    class Model(Base):
+        item = Item()
+    class Own(Base):
+        pass
+    Own.own = [Own, Model.item]
+    file = io.BytesIO()
+    pickler = cloudpickle.Pickler(file)
+    for obj in ([1], Model, Own, Model.item, [1]):
+        pickler.dump(obj)
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        worker.run(
+            f"import io, pickle; unpickler = pickle.Unpickler(io.BytesIO({driver.evaluate('file.getvalue()')!r}))"
+        )
+        worker.run("one, model, own, item, other = (unpickler.load() for _ in range(5))")
+        assert worker.evaluate("[one, other, item is model.item, own.own[0] is own, own.own[1] is item]") == [
+            [1],
+            [1],
+            True,
+            True,
+            True,
+        ]
+
+
+@pytest.mark.also_upstream
+def test_what_raises_in_the_attempt_raises_in_the_dump():
+    source = """
+    class Base:
+        def __init_subclass__(cls): pass
+    class Refuses:
+        def __reduce__(self): raise ValueError("refused")
+    class Model(Base):
+        attribute = Refuses()
+    """
+    with Peer() as driver:
+        driver.run(source)
+        with pytest.raises(Exception, match="refused"):
+            driver.pickle("Model")
+        assert pickle.loads(driver.pickle("[1, 2]")) == [1, 2]

@@ -18,13 +18,13 @@ use super::endless::EndlessGuard;
 use super::frame::{Frame, Saved, Suspendable};
 use super::hooks::Hooks;
 use super::made_of_code::MadeOfCode;
+use super::made_whole::MadeWhole;
 use super::memo::Memo;
 use super::optimism::Optimism;
 use super::output::{Output, Written};
 use super::save_at_once::LAST_KEYS;
 use super::save_found_global::LastModules;
 use super::save_function::LastClosure;
-use super::save_reduce::Postponed;
 use super::strategy::Strategies;
 use super::trail;
 use super::written_globals::WrittenGlobals;
@@ -79,8 +79,7 @@ pub(super) struct Engine<'py, 's> {
     pub(super) last_closure: Option<LastClosure<'py>>,
     pub(super) last_modules: LastModules<'py>,
     pub(super) endless: EndlessGuard,
-    /// The classes whose arguments are being written, the innermost last.
-    pub(super) postponed: Vec<Postponed<'py>>,
+    pub(super) made_whole: MadeWhole<'py>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: Option<Box<Addresses>>,
     /// How many frames are being resumed on the native stack.
@@ -136,7 +135,7 @@ impl<'py, 's> Engine<'py, 's> {
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
         let made_of_code = MadeOfCode::new(settings, &hooks);
         let has_short_way = COUNTS_ARE_EXACT && settings.binary && !settings.fast && settings.protocol.has_memoize();
-        let streams_without_frames = matches!(output, Output::File(_)) && !settings.protocol.has_frames();
+        let streams_without_frames = !matches!(output, Output::Memory) && !settings.protocol.has_frames();
         Self {
             py,
             runtime,
@@ -157,7 +156,7 @@ impl<'py, 's> Engine<'py, 's> {
             last_closure: None,
             last_modules: [None, None],
             endless: EndlessGuard::default(),
-            postponed: Vec::new(),
+            made_whole: MadeWhole::default(),
             in_progress: None,
             inline_levels: 0,
             levels_at_once: if has_short_way { INLINE_LEVELS } else { 0 },

@@ -14,6 +14,7 @@
 //!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
 //! - [`made_of_code`]: what is written without a detour through reductions: [`save_function`], [`save_cell`], [`save_code`],
 //!   [`save_class`], [`save_descriptor`], [`save_found_global`]; [`code_recipe`]: what of it never changes.
+//! - [`made_whole`]: classes that are made from all their attributes.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.
 //! - [`probe`]: whether what may be left out can be pickled.
@@ -32,6 +33,7 @@ mod frame;
 mod hooks;
 mod known_types;
 mod made_of_code;
+mod made_whole;
 mod memo;
 mod memo_of_pickler;
 mod numpy_reductions;

@@ -151,7 +151,7 @@ impl Optimism {
     }
 
     #[cold]
-    fn start_over(&mut self) -> PyErr {
+    pub(super) fn start_over(&mut self) -> PyErr {
         self.start_over = true;
         PyRuntimeError::new_err("the dump starts over")
     }

@@ -14,19 +14,30 @@ pub(super) enum Output<'py> {
     Memory,
     /// The `write` method of a file: it gets each frame when it is full, and large payloads as they are.
     File(Bound<'py, PyAny>),
+    /// Nowhere, of a dump that only finds out whether it can be done.
+    Nowhere,
 }
 
 impl<'py> Output<'py> {
     /// Hands what the encoder holds to the file.
     pub(super) fn flush(&self, py: Python<'py>, encoder: &mut Encoder<Written<'py>>) -> PyResult<()> {
-        if let Output::File(write) = self
-            && !encoder.is_empty()
-        {
-            let bytes = PyBytes::new(py, encoder.written());
-            encoder.clear();
-            write.call1((bytes,))?;
+        match self {
+            Output::File(write) if !encoder.is_empty() => {
+                let bytes = PyBytes::new(py, encoder.written());
+                encoder.clear();
+                write.call1((bytes,)).map(drop)
+            }
+            Output::Nowhere => {
+                encoder.clear();
+                Ok(())
+            }
+            Output::File(_) | Output::Memory => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether large payloads are handed on as they are, and not by way of the encoder's buffer.
+    pub(super) fn takes_payloads(&self) -> bool {
+        !matches!(self, Output::Memory)
     }
 }
 

@@ -48,7 +48,7 @@ impl Probe {
         let settings =
             Settings { protocol: Protocol::HIGHEST, fix_imports: true, binary: true, fast: false, ids: Ids::LeftOut };
         let base_globals = BaseGlobals::default();
-        match Engine::attempt(py, settings, Output::Memory, Hooks::plain(None), memo, &base_globals).dump(obj) {
+        match Engine::attempt(py, settings, Output::Nowhere, Hooks::plain(None), memo, &base_globals).dump(obj) {
             Ok(()) => Ok(true),
             Err(error) if error.is_instance_of::<PyException>(py) => Ok(false),
             Err(error) => Err(error),

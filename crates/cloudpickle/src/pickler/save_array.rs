@@ -26,7 +26,7 @@ impl<'py> Engine<'py, '_> {
         let from_buffer = &arrays.from_buffer;
         let Some(array) = arrays.fields.plain(obj)? else { return Ok(None) };
         // A file gets the memory of large ones without a copy.
-        let goes_past_the_buffer = is_large(array.len()) && matches!(self.output, Output::File(_));
+        let goes_past_the_buffer = is_large(array.len()) && self.output.takes_payloads();
         if self.hooks.buffer_callback.is_none()
             && !goes_past_the_buffer
             && let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype()))

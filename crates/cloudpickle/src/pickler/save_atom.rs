@@ -239,7 +239,7 @@ impl<'py> Engine<'py, '_> {
     /// Whether a payload is large enough to be written to the file by itself, without a copy.
     #[inline]
     fn goes_past_the_buffer(&self, len: usize) -> bool {
-        pickle_format::is_large(len) && matches!(self.output, Output::File(_))
+        pickle_format::is_large(len) && self.output.takes_payloads()
     }
 
     /// Writes a large payload to the file: what is buffered, then the object that holds the data.

@@ -1,7 +1,5 @@
 //! Reductions: what a reduce tuple becomes on the wire.
 
-use std::collections::HashSet;
-
 use pickle_format::Opcode;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
@@ -19,7 +17,6 @@ use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::reduce::code;
 use crate::reduce::function;
-use crate::reduce::making;
 use crate::reduce::reduction::Reduction;
 use crate::runtime;
 
@@ -50,7 +47,7 @@ pub(super) enum Part {
 }
 
 /// One step in writing a reduction.
-enum Step<'py> {
+pub(super) enum Step<'py> {
     Save(Part, Bound<'py, PyAny>),
     Write(Opcode),
     /// GLOBAL, with a module and a name.
@@ -67,16 +64,6 @@ enum Step<'py> {
     LeaveCode,
     /// The state of a function is written: the globals of what stands for its namespace.
     GlobalsWritten(Bound<'py, PyAny>, Bound<'py, PyDict>),
-}
-
-/// While the arguments that make a class are written: the states that are to be written when it is made.
-pub(super) struct Postponed<'py> {
-    /// The class.
-    owner: usize,
-    /// The functions and cells whose states wait, less those that were reached.
-    waiting: HashSet<usize>,
-    /// The states of those that were reached, in that order.
-    states: Vec<Vec<Step<'py>>>,
 }
 
 /// The items of a reduction, batch by batch.
@@ -142,7 +129,7 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
                     engine.memo_put(&self.obj)?;
                 }
                 Step::WritePostponed => {
-                    let states = engine.postponed.pop().map(|postponed| postponed.states);
+                    let states = engine.made_whole.postponed.pop().map(|postponed| postponed.states);
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
                 Step::LeaveCode => engine.canonical.in_code -= 1,
@@ -303,7 +290,7 @@ impl<'py> Engine<'py, '_> {
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
         let key = identity::of(obj);
-        let waiting = self.postponed.iter_mut().rev().find(|postponed| postponed.waiting.contains(&key));
+        let waiting = self.made_whole.postponed.iter_mut().rev().find(|postponed| postponed.waiting.contains(&key));
         let mut steps = Vec::with_capacity(12);
         // The steps stand in reverse.
         steps.extend(function::globals_in(&reduction).map(|(base, globals)| Step::GlobalsWritten(base, globals)));
@@ -339,26 +326,6 @@ impl<'py> Engine<'py, '_> {
         self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
         let (obj, saving) = (obj.clone(), None);
         self.enter(ReductionFrame { obj, steps, saving, by_reducer, level })
-    }
-
-    /// If the reduction makes a class, takes note of the states that must wait for it. Returns whether there may be any.
-    ///
-    /// A class that is reached through its own namespace is made without that, and so is every class in fast mode, where
-    /// nothing can be referred to.
-    fn postpone(&mut self, reduction: &Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<bool> {
-        let Some(waiting) = making::postponable(&reduction.callable, &reduction.args)? else { return Ok(false) };
-        let owner = identity::of(obj);
-        if self.settings.fast || self.postponed.iter().any(|postponed| postponed.owner == owner) {
-            if let Some(state) = &reduction.state {
-                making::remove_attributes(&reduction.args, state)?;
-            }
-            return Ok(false);
-        }
-        let any = !waiting.is_empty();
-        if any {
-            self.postponed.push(Postponed { owner, waiting, states: Vec::new() });
-        }
-        Ok(any)
     }
 
     /// `_make_cell((version, module, name))`, whose result nobody wants: it stands before the first code of a pickle, so

@@ -7,10 +7,12 @@ use std::collections::HashSet;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFunction, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFunction, PyList, PyString, PyTuple, PyType};
+use python_objects::kind::Kind;
 use python_objects::{dict, identity};
 
 use super::recursive_repr;
+use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
 use crate::runtime::Runtime;
@@ -96,6 +98,60 @@ pub(crate) fn remove_attributes<'py>(args: &Bound<'py, PyTuple>, state: &Bound<'
         }
     }
     Ok(())
+}
+
+/// Whether the arguments by which a class is made hold attributes that its state sets too, and so much else than functions
+/// and values that are nothing but themselves that they may lead back to the class.
+pub(crate) fn may_lead_back<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    state: &Bound<'py, PyAny>,
+) -> PyResult<bool> {
+    let py = callable.py();
+    if !callable.is(&Wire::get(py).make_skeleton_class) {
+        return Ok(false);
+    }
+    let attributes = state.get_item(0)?.cast_into::<PyDict>()?;
+    let (mut is_made_whole, mut may) = (false, !is_by_reference(&args.get_item(0)?)?);
+    for base in args.get_item(2)?.try_iter()? {
+        may = may || !is_by_reference(&base?)?;
+    }
+    for (name, value) in dict::items(&args.get_item(3)?.cast_into::<PyDict>()?)? {
+        is_made_whole = is_made_whole || attributes.contains(name)?;
+        may = may || !leads_nowhere(&value, DEPTH_OF_PLAIN_VALUES);
+    }
+    Ok(is_made_whole && may)
+}
+
+/// How deep containers are looked into.
+const DEPTH_OF_PLAIN_VALUES: usize = 3;
+
+fn is_by_reference(class: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(class.is_instance_of::<PyType>() && lookup::by_reference(class)?)
+}
+
+/// Whether nothing is written with this attribute of a class that could lead anywhere before the class is made.
+fn leads_nowhere(value: &Bound<'_, PyAny>, depth: usize) -> bool {
+    match Kind::of(value) {
+        Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::ByteArray => true,
+        Kind::Tuple => value.cast::<PyTuple>().is_ok_and(|tuple| all_lead_nowhere(tuple, depth)),
+        Kind::List => value.cast::<PyList>().is_ok_and(|list| all_lead_nowhere(list, depth)),
+        Kind::Dict => value
+            .cast::<PyDict>()
+            .is_ok_and(|dict| all_lead_nowhere(dict.keys(), depth) && all_lead_nowhere(dict.values(), depth)),
+        Kind::Set | Kind::FrozenSet => false,
+        Kind::Other => {
+            let runtime = Runtime::get(value.py());
+            let (ty, methods) = (value.get_type(), [&runtime.classmethod_type, &runtime.staticmethod_type]);
+            value.is_exact_instance_of::<PyFunction>()
+                || ty.is(&runtime.property_type)
+                || methods.iter().any(|method| ty.is(*method))
+        }
+    }
+}
+
+fn all_lead_nowhere<'py>(values: impl IntoIterator<Item = Bound<'py, PyAny>>, depth: usize) -> bool {
+    depth > 0 && values.into_iter().all(|value| leads_nowhere(&value, depth - 1))
 }
 
 /// The functions among the arguments by which a class or an enumeration is made, and the variables of their closures.

@@ -1,0 +1,158 @@
+//! Classes that are made from all their attributes, because code of a program watches ([`making`]); and those that cannot
+//! be: what they would be made from leads back to them.
+//!
+//! Such a class is made first and filled later, as all others are. That must be known before it is begun. Found out in the
+//! middle, the containers between the class and itself are in the memo and still empty: whoever is made from them on the
+//! way sees them so. So it is tried out ([`Engine::leads_back`]).
+
+use std::collections::HashSet;
+
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use python_objects::identity;
+
+use super::BaseGlobals;
+use super::engine::{Engine, Settings};
+use super::hooks::Hooks;
+use super::output::Output;
+use super::save_reduce::Step;
+use crate::address::ByAddress;
+use crate::by_value::class_tracker::Ids;
+use crate::reduce::making;
+use crate::reduce::reduction::Reduction;
+
+/// What a dump knows of the classes that are made from all their attributes.
+#[derive(Default)]
+pub(super) struct MadeWhole<'py> {
+    /// The classes whose arguments are being written, the innermost last.
+    pub(super) postponed: Vec<Postponed<'py>>,
+    /// The classes of which it is known whether they can be.
+    known: Option<Box<ByAddress<Known<'py>>>>,
+    /// In an attempt: what it is to find out.
+    attempt: Option<Attempt<'py>>,
+}
+
+/// While the arguments that make a class are written: the states that are to be written when it is made.
+pub(super) struct Postponed<'py> {
+    /// The class.
+    owner: usize,
+    /// The functions and cells whose states wait, less those that were reached.
+    pub(super) waiting: HashSet<usize>,
+    /// The states of those that were reached, in that order.
+    pub(super) states: Vec<Vec<Step<'py>>>,
+}
+
+struct Known<'py> {
+    /// Keeps the address.
+    _class: Bound<'py, PyAny>,
+    leads_back: bool,
+}
+
+/// An attempt to write what a class is made from.
+struct Attempt<'py> {
+    /// The class.
+    of: usize,
+    /// Other classes that are made from all their attributes, as they were met.
+    met: Vec<Bound<'py, PyAny>>,
+    /// Whether one of them was reached again while it was written.
+    reached_another: bool,
+}
+
+impl<'py> Engine<'py, '_> {
+    /// If the reduction makes a class, takes note of the states that must wait for it. Returns whether there may be any.
+    ///
+    /// A class whose attributes lead back to it is made without them, and so is every class in fast mode, where nothing can
+    /// be referred to.
+    ///
+    /// # Errors
+    /// In an attempt, if it found what it looks for.
+    pub(super) fn postpone(&mut self, reduction: &Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<bool> {
+        let Some(waiting) = making::postponable(&reduction.callable, &reduction.args)? else { return Ok(false) };
+        let owner = identity::of(obj);
+        let is_again = self.made_whole.postponed.iter().any(|postponed| postponed.owner == owner);
+        if let Some(attempt) = &mut self.made_whole.attempt {
+            if is_again && owner == attempt.of {
+                return Err(self.optimism.start_over());
+            }
+            attempt.reached_another |= is_again;
+            attempt.met.push(obj.clone());
+        }
+        if self.settings.fast || is_again || self.leads_back(obj, reduction, &waiting)? {
+            if let Some(state) = &reduction.state {
+                making::remove_attributes(&reduction.args, state)?;
+            }
+            return Ok(false);
+        }
+        self.made_whole.postponed.push(Postponed { owner, waiting, states: Vec::new() });
+        Ok(true)
+    }
+
+    /// Whether `class` would be reached again if it were written as this reduction has it, found out by doing that.
+    ///
+    /// Attempts are not nested. What one meets on the way it goes through as the dump will, so that it finds out about
+    /// other classes too: a chain of them takes one attempt.
+    ///
+    /// # Errors
+    /// What is no `Exception`, such as a `KeyboardInterrupt`; and if the dump is to start over. What else is raised will be
+    /// raised again.
+    fn leads_back(
+        &mut self,
+        class: &Bound<'py, PyAny>,
+        reduction: &Reduction<'py>,
+        waiting: &HashSet<usize>,
+    ) -> PyResult<bool> {
+        let Some(state) = &reduction.state else { return Ok(false) };
+        if self.probe.is_attempt() || !making::may_lead_back(&reduction.callable, &reduction.args, state)? {
+            return Ok(false);
+        }
+        let owner = identity::of(class);
+        if let Some(known) = self.made_whole.known.get_or_insert_default().get(&owner) {
+            return Ok(known.leads_back);
+        }
+        self.before_code_of_others()?;
+        let (result, attempt) = self.attempt_to_write(&reduction.args, owner, waiting.clone());
+        let leads_back = match result {
+            Ok(found) => found,
+            Err(error) if error.is_instance_of::<PyException>(self.py) => false,
+            Err(error) => return Err(error),
+        };
+        let known = self.made_whole.known.get_or_insert_default();
+        known.insert(owner, Known { _class: class.clone(), leads_back });
+        if let Some(attempt) = attempt
+            && !leads_back
+            && !attempt.reached_another
+        {
+            let met = attempt.met.into_iter();
+            known.extend(met.map(|class| (identity::of(&class), Known { _class: class, leads_back: false })));
+        }
+        Ok(leads_back)
+    }
+
+    /// Writes what a class is made from to nowhere, with the memo as it is. Returns whether the class was reached.
+    fn attempt_to_write(
+        &mut self,
+        args: &Bound<'py, PyTuple>,
+        of: usize,
+        waiting: HashSet<usize>,
+    ) -> (PyResult<bool>, Option<Attempt<'py>>) {
+        let py = self.py;
+        let settings = Settings { ids: Ids::LeftOut, ..self.settings };
+        let base_globals = BaseGlobals::default();
+        let mut memo = std::mem::take(&mut *self.memo);
+        let remembered = memo.len();
+        let mut engine = Engine::attempt(py, settings, Output::Nowhere, Hooks::plain(None), &mut memo, &base_globals);
+        engine.made_whole.attempt = Some(Attempt { of, met: Vec::new(), reached_another: false });
+        engine.made_whole.postponed.push(Postponed { owner: of, waiting, states: Vec::new() });
+        let result = match engine.dump(args) {
+            Err(_) if engine.optimism.must_start_over() => Ok(true),
+            result => result.map(|()| false),
+        };
+        let attempt = engine.made_whole.attempt.take();
+        drop(engine);
+        let forgotten = memo.forget_since(py, remembered);
+        *self.memo = memo;
+        drop(forgotten);
+        (result, attempt)
+    }
+}
