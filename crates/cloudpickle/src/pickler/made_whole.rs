@@ -19,7 +19,7 @@ use super::output::Output;
 use super::save_reduce::Step;
 use crate::address::ByAddress;
 use crate::by_value::class_tracker::Ids;
-use crate::reduce::making;
+use crate::reduce::making::{self, Leads};
 use crate::reduce::reduction::Reduction;
 
 /// What a dump knows of the classes that are made from all their attributes.
@@ -103,8 +103,13 @@ impl<'py> Engine<'py, '_> {
         waiting: &HashSet<usize>,
     ) -> PyResult<bool> {
         let Some(state) = &reduction.state else { return Ok(false) };
-        if self.probe.is_attempt() || !making::may_lead_back(&reduction.callable, &reduction.args, state)? {
+        if self.probe.is_attempt() {
             return Ok(false);
+        }
+        match making::leads(class, &reduction.callable, &reduction.args, state)? {
+            Leads::Elsewhere => return Ok(false),
+            Leads::Back => return Ok(true),
+            Leads::Unknown => {}
         }
         let owner = identity::of(class);
         if let Some(known) = self.made_whole.known.get_or_insert_default().get(&owner) {
@@ -137,7 +142,9 @@ impl<'py> Engine<'py, '_> {
         waiting: HashSet<usize>,
     ) -> (PyResult<bool>, Option<Attempt<'py>>) {
         let py = self.py;
-        let settings = Settings { ids: Ids::LeftOut, ..self.settings };
+        // Random ones are given for good, and will be wanted. Without them every string is looked at, which takes longer.
+        let ids = if self.settings.ids == Ids::Random { Ids::Random } else { Ids::LeftOut };
+        let settings = Settings { ids, ..self.settings };
         let base_globals = BaseGlobals::default();
         let mut memo = std::mem::take(&mut *self.memo);
         let remembered = memo.len();

@@ -100,58 +100,93 @@ pub(crate) fn remove_attributes<'py>(args: &Bound<'py, PyTuple>, state: &Bound<'
     Ok(())
 }
 
-/// Whether the arguments by which a class is made hold attributes that its state sets too, and so much else than functions
-/// and values that are nothing but themselves that they may lead back to the class.
-pub(crate) fn may_lead_back<'py>(
+/// Where something leads that is written before a class is made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leads {
+    /// Not to the class: functions, whose states wait for it, and values that are nothing but themselves.
+    Elsewhere,
+    /// Only who writes it finds out.
+    Unknown,
+    /// To the class.
+    Back,
+}
+
+/// Where the arguments lead by which a class is made, if they hold attributes that its state sets too.
+pub(crate) fn leads<'py>(
+    class: &Bound<'py, PyAny>,
     callable: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     state: &Bound<'py, PyAny>,
-) -> PyResult<bool> {
-    let py = callable.py();
+) -> PyResult<Leads> {
+    let py = class.py();
     if !callable.is(&Wire::get(py).make_skeleton_class) {
-        return Ok(false);
+        return Ok(Leads::Elsewhere);
     }
     let attributes = state.get_item(0)?.cast_into::<PyDict>()?;
-    let (mut is_made_whole, mut may) = (false, !is_by_reference(&args.get_item(0)?)?);
-    for base in args.get_item(2)?.try_iter()? {
-        may = may || !is_by_reference(&base?)?;
-    }
+    let (mut is_made_whole, mut furthest) = (false, Leads::Elsewhere);
     for (name, value) in dict::items(&args.get_item(3)?.cast_into::<PyDict>()?)? {
         is_made_whole = is_made_whole || attributes.contains(name)?;
-        may = may || !leads_nowhere(&value, DEPTH_OF_PLAIN_VALUES);
+        furthest = furthest.max(value_leads(&value, class, DEPTH));
     }
-    Ok(is_made_whole && may)
+    if !is_made_whole {
+        return Ok(Leads::Elsewhere);
+    }
+    for base in args.get_item(2)?.try_iter()?.chain([args.get_item(0)]) {
+        let base = base?;
+        if !(base.is_instance_of::<PyType>() && lookup::by_reference(&base)?) {
+            furthest = furthest.max(Leads::Unknown);
+        }
+    }
+    Ok(furthest)
 }
 
-/// How deep containers are looked into.
-const DEPTH_OF_PLAIN_VALUES: usize = 3;
+/// How deep containers are looked into. A model of pydantic stands in its own schema, some dicts and lists down.
+const DEPTH: usize = 8;
 
-fn is_by_reference(class: &Bound<'_, PyAny>) -> PyResult<bool> {
-    Ok(class.is_instance_of::<PyType>() && lookup::by_reference(class)?)
-}
-
-/// Whether nothing is written with this attribute of a class that could lead anywhere before the class is made.
-fn leads_nowhere(value: &Bound<'_, PyAny>, depth: usize) -> bool {
+fn value_leads(value: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>, depth: usize) -> Leads {
     match Kind::of(value) {
-        Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::ByteArray => true,
-        Kind::Tuple => value.cast::<PyTuple>().is_ok_and(|tuple| all_lead_nowhere(tuple, depth)),
-        Kind::List => value.cast::<PyList>().is_ok_and(|list| all_lead_nowhere(list, depth)),
-        Kind::Dict => value
-            .cast::<PyDict>()
-            .is_ok_and(|dict| all_lead_nowhere(dict.keys(), depth) && all_lead_nowhere(dict.values(), depth)),
-        Kind::Set | Kind::FrozenSet => false,
+        Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::ByteArray => {
+            Leads::Elsewhere
+        }
+        Kind::Tuple => value.cast::<PyTuple>().map_or(Leads::Unknown, |tuple| furthest(tuple, class, depth)),
+        Kind::List => value.cast::<PyList>().map_or(Leads::Unknown, |list| furthest(list, class, depth)),
+        Kind::Dict => value.cast::<PyDict>().map_or(Leads::Unknown, |dict| {
+            furthest(dict.values(), class, depth).max(furthest(dict.keys(), class, depth))
+        }),
+        Kind::Set | Kind::FrozenSet => Leads::Unknown,
         Kind::Other => {
             let runtime = Runtime::get(value.py());
-            let (ty, methods) = (value.get_type(), [&runtime.classmethod_type, &runtime.staticmethod_type]);
-            value.is_exact_instance_of::<PyFunction>()
-                || ty.is(&runtime.property_type)
-                || methods.iter().any(|method| ty.is(*method))
+            let methods = [&runtime.classmethod_type, &runtime.staticmethod_type, &runtime.property_type];
+            if value.is(class) {
+                Leads::Back
+            } else if value.is_exact_instance_of::<PyFunction>()
+                || methods.iter().any(|method| value.get_type().is(*method))
+            {
+                Leads::Elsewhere
+            } else {
+                Leads::Unknown
+            }
         }
     }
 }
 
-fn all_lead_nowhere<'py>(values: impl IntoIterator<Item = Bound<'py, PyAny>>, depth: usize) -> bool {
-    depth > 0 && values.into_iter().all(|value| leads_nowhere(&value, depth - 1))
+/// The furthest that one of the values leads.
+fn furthest<'py>(
+    values: impl IntoIterator<Item = Bound<'py, PyAny>>,
+    class: &Bound<'py, PyAny>,
+    depth: usize,
+) -> Leads {
+    if depth == 0 {
+        return Leads::Unknown;
+    }
+    let mut furthest = Leads::Elsewhere;
+    for value in values {
+        furthest = furthest.max(value_leads(&value, class, depth - 1));
+        if furthest == Leads::Back {
+            break;
+        }
+    }
+    furthest
 }
 
 /// The functions among the arguments by which a class or an enumeration is made, and the variables of their closures.
