@@ -130,7 +130,7 @@ test-packaging: $(VENV)/.installed-$(PROFILE) $(VENV)/.requirements-test $(VENV)
 test-frameworks: $(VENV)-frameworks/.ready ## Ship code to workers of multiprocessing, loky, joblib and dask.
 	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/frameworks.xml
 	$(VENV)-frameworks/bin/python -m pytest --quiet --junitxml=$(RESULTS)/frameworks.xml tests/frameworks
-	PYTHONPATH=tests $(VENV)-frameworks/bin/python -m pytest --quiet --noconftest tests/examples
+	PYTHONPATH=tests $(VENV)-frameworks/bin/python -m pytest --quiet --noconftest tests/examples tests/models
 
 test-frameworks-heavy: test-ray test-pyspark ## Ship code to workers of Ray and PySpark (1 GB of downloads).
 
