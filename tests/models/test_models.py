@@ -1,4 +1,4 @@
-"""Models of a script arrive in a process that has no such script: of libraries whose metaclasses look at what they make.
+"""Models of a script, of libraries whose metaclasses look at what they make, arrive where there is no such script.
 
 They run in the environment of the frameworks (`make test-frameworks`), which installs them.
 """
