@@ -75,27 +75,44 @@ impl Referenced {
         self.references.push(end, target).then(|| lowest_byte(number))
     }
 
-    /// The same, unless the reference takes more than a word, or the object is referred to for the first time and its number
-    /// is to be known.
+    /// The same, unless the reference takes more than a word, more memory is needed, or this is the first one out of order.
     #[inline(always)]
     pub(super) fn refer_at_once(&mut self, end: usize, target: usize) -> Option<u8> {
         let number = *self.places.get(target)?;
         if number & IS_REFERENCED == 0 {
-            return self.refer_first_out_of_order(end, target);
+            return self.refer_first(end, target);
         }
         self.references.push_within_capacity(end, target).then_some(lowest_byte(number))
     }
 
-    /// The same for the first reference, to an object whose number is not known before the pickle is whole.
+    /// The same for the first reference to an object.
     #[inline(never)]
-    fn refer_first_out_of_order(&mut self, end: usize, target: usize) -> Option<u8> {
-        if !self.out_of_order || !self.references.push_within_capacity(end, target) {
+    fn refer_first(&mut self, end: usize, target: usize) -> Option<u8> {
+        let gives_up_order = !self.out_of_order && target < self.in_order_from;
+        if gives_up_order || self.memoized.len() == self.memoized.capacity() {
+            return None;
+        }
+        self.references.begin_at(end);
+        if !self.references.push_within_capacity(end, target) {
             return None;
         }
         self.any = true;
         self.without_room += 1;
-        self.places[target] |= IS_REFERENCED;
-        Some(lowest_byte(self.places[target]))
+        let number = self.number_of(target) | IS_REFERENCED;
+        self.places[target] = number;
+        Some(lowest_byte(number))
+    }
+
+    /// The number of an object that is referred to for the first time, or its place if numbers are given out in the end.
+    #[inline]
+    fn number_of(&mut self, target: usize) -> usize {
+        let place = self.places[target];
+        if self.out_of_order {
+            return place;
+        }
+        self.in_order_from = target + 1;
+        self.memoized.push(place);
+        self.memoized.len() - 1
     }
 
     /// The object that was noted as number `target` is memoized, whatever refers to it.
@@ -117,14 +134,7 @@ impl Referenced {
         if target < self.in_order_from {
             self.give_up_order();
         }
-        let number = if self.out_of_order {
-            place
-        } else {
-            self.in_order_from = target + 1;
-            self.memoized.push(place);
-            self.memoized.len() - 1
-        };
-        let number = number | IS_REFERENCED;
+        let number = self.number_of(target) | IS_REFERENCED;
         self.places[target] = number;
         Some(number)
     }
@@ -279,6 +289,8 @@ struct References {
     /// For each: how far behind the end of the one before it ends, below its target; or, where that is too much for one
     /// word, four between two of [`WIDE`].
     words: Vec<u32>,
+    /// From where the distance of the first one counts.
+    begin: usize,
     /// Where the last one ends.
     last_end: usize,
 }
@@ -293,6 +305,15 @@ const WORDS_OF_WIDE: usize = 5;
 const WIDE: u32 = 0;
 
 impl References {
+    /// To be called before a reference that ends here is added, which may be the first one: its distance is to be short.
+    #[inline(always)]
+    fn begin_at(&mut self, end: usize) {
+        if self.words.is_empty() {
+            self.begin = end - 1;
+            self.last_end = self.begin;
+        }
+    }
+
     #[inline(always)]
     fn push_within_capacity(&mut self, end: usize, target: usize) -> bool {
         let distance = end - self.last_end;
@@ -313,6 +334,7 @@ impl References {
         if self.words.try_reserve(WORDS_OF_WIDE).is_err() {
             return false;
         }
+        self.begin_at(end);
         if !self.push_within_capacity(end, target as usize) {
             self.push_wide(end, target);
         }
@@ -363,7 +385,7 @@ impl References {
 
     /// Gives the references their numbers where all are less than 256.
     fn write_short_numbers(&self, numbers: &[usize], buffer: &mut [u8]) {
-        let mut end = 0;
+        let mut end = self.begin;
         let mut words = self.words.iter();
         while let Some(word) = words.next() {
             let mut target = *word >> DISTANCE_BITS;
