@@ -103,7 +103,7 @@ impl<'py> Engine<'py, '_> {
             Next::Float(value) => self.encoder.float(value),
             Next::Text(text, is_lone) => {
                 let shared = if is_lone { self.optimism.pass_over() } else { Shared::Maybe };
-                return Some(self.save_str_at_once(&text, shared) || self.save_any_part(&text));
+                return Some(self.save_str_of_list_at_once(&text, shared) || self.save_any_part(&text));
             }
             Next::Item(item) => {
                 let outcome = self.save_no_number_at_once(&item);
