@@ -25,7 +25,8 @@ from running import Runs
 
 import cloudpickle
 from cloudpickle import _native
-from implementation import not_on_pypy, skip_on_pypy
+from implementation import FREE_THREADED, not_on_pypy, skip_on_pypy
+from travel import run_script
 
 NAMED = {**corpus.CORPUS, **corpus.FROM_PROTOCOL_2}
 
@@ -705,6 +706,34 @@ def test_arrays_when_something_of_numpy_is_replaced(monkeypatch):
             ours, theirs = both_ways(array)
             assert ours == theirs != before[0]
     assert both_ways(array) == before
+
+
+@pytest.mark.skipif(FREE_THREADED, reason="without the global lock, types have no versions to go by")
+def test_numpy_is_not_asked_for_each_array():
+    """Whatever was the first array of the dtype. Where numpy is asked for a reduction, it imports what it names."""
+    skip_on_pypy("arrays")
+    pytest.importorskip("numpy", reason="no numpy for this Python")
+    result = run_script(
+        """
+        import builtins
+        import cloudpickle
+        import numpy
+        firsts = {"b": numpy.array(1, "b"), "h": numpy.zeros(0, "h"), "i": numpy.ones((2, 2), "i").T}
+        imported, usual = [], builtins.__import__
+        def importing(name, *others):
+            imported.append(name)
+            return usual(name, *others)
+        for dtype, first in firsts.items():
+            cloudpickle.dumps(first)
+            arrays = [numpy.ones(3, dtype) for _ in range(100)]
+            cloudpickle.dumps(arrays)
+            builtins.__import__ = importing
+            cloudpickle.dumps(arrays)
+            builtins.__import__ = usual
+        report(imported=len(imported))
+        """
+    )
+    assert result["imported"] < 50
 
 
 def test_arrays_when_a_reducer_replaces_what_makes_them():

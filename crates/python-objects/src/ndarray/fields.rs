@@ -3,11 +3,10 @@
 use std::ffi::c_int;
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyMemoryView, PyTuple, PyType};
 
 /// What comes first in numpy's `PyArrayObject_fields`.
 #[repr(C)]
@@ -171,8 +170,9 @@ impl<'py> PlainArray<'_, 'py> {
 
 fn ask_for_item_size(array: &PlainArray<'_, '_>) -> PyResult<Option<usize>> {
     let dtype = array.dtype();
-    // Of dates and times numpy gives out no buffer, and reduces them otherwise.
-    let has_buffer = PyUntypedBuffer::get(array.array).is_ok();
+    // Of dates and times numpy gives out no buffer, and reduces them otherwise. (PyO3's buffers need a dimension, which not
+    // all arrays have; what is found out holds for all of the dtype.)
+    let has_buffer = PyMemoryView::from(array.array).is_ok();
     if !has_buffer || dtype.getattr("hasobject")?.is_truthy()? {
         return Ok(None);
     }
