@@ -398,6 +398,20 @@ def test_types_that_pretend_to_be_the_librarys():
         assert cloudpickle.dumps(root) == long_way(root), kind
 
 
+def test_a_metaclass_that_has_an_answer_of_its_own():
+    """Objects are asked how they are reduced, not their class."""
+
+    class Answering(type):
+        def __getattribute__(cls, name):
+            return getattr(object, name) if name == "__reduce_ex__" else super().__getattribute__(name)
+
+    class Reduced(metaclass=Answering):
+        def __reduce_ex__(self, protocol):
+            return int, ()
+
+    assert pickle.loads(cloudpickle.dumps([Reduced(), Reduced()])) == [0, 0]
+
+
 def test_library_whose_reduction_was_replaced(monkeypatch):
     """What only the list refers to is the same object where a method put into a class of the library hands it out."""
     top = [[[1]], None]
@@ -620,7 +634,8 @@ def arrays(numpy):
         "objects": numpy.array([[1], "a", None], dtype=object),
         "records": record,
         "text": numpy.array(["a", "bcd"]),
-        "nothing in each item": numpy.zeros(3, dtype="S0"),
+        "nothing in each item": numpy.empty(3, dtype="V0"),
+        "records of nothing": numpy.empty(3, dtype=[]),
         "dates": numpy.array(["2020-01-01"], dtype="M8[D]"),
         "subclass": numpy.matrix([[1, 2]]),
         "masked": numpy.ma.masked_array([1, 2], [True, False]),
@@ -734,6 +749,55 @@ def test_numpy_is_not_asked_for_each_array():
         """
     )
     assert result["imported"] < 50
+
+
+def test_a_dtype_that_changes():
+    """Those that are not built in can be given another state."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    dtype = numpy.dtype(">i4")
+    before = cloudpickle.dumps(dtype)
+    dtype.__setstate__((3, "<", None, None, None, -1, -1, 0))
+    assert pickle.loads(cloudpickle.dumps(dtype)) == dtype != pickle.loads(before)
+    assert cloudpickle.dumps(dtype) == long_way(dtype)
+
+
+def test_dtypes_with_a_code_for_their_class():
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    dtypes = [numpy.dtype("i4"), numpy.dtype("f8")]
+    copyreg.add_extension("numpy", "dtype", 240)
+    try:
+        assert cloudpickle.dumps(dtypes) == long_way(dtypes)
+    finally:
+        copyreg.remove_extension("numpy", "dtype", 240)
+
+
+def test_dtypes_in_a_file():
+    """All is memoized that `pickle` memoizes."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    dtypes = [numpy.dtype("i4"), numpy.dtype("f8")]
+    file = io.BytesIO()
+    cloudpickle.dump(dtypes, file)
+    assert file.getvalue() == pickle.dumps(dtypes, protocol=5)
+
+
+def test_large_arrays_in_a_file():
+    """It is given the memory of each, not a copy."""
+    skip_on_pypy("arrays")
+    numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
+    arrays = [numpy.arange(size) for size in (20_000, 20_001, 20_002)]
+    pieces = []
+
+    class File:
+        def write(self, data):
+            if isinstance(data, memoryview):
+                pieces.append(data)
+
+    cloudpickle.dump(arrays, File())
+    assert [piece.nbytes for piece in pieces] == [array.nbytes for array in arrays]
+    assert all(numpy.shares_memory(piece, array) for piece, array in zip(pieces, arrays))
 
 
 def test_arrays_when_a_reducer_replaces_what_makes_them():
