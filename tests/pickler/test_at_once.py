@@ -1,6 +1,7 @@
 """Plain data is written without frames, what is referred to is numbered at once: against the long way and `pickle`."""
 
 import io
+import itertools
 import pickle
 import pickletools
 import random
@@ -103,6 +104,31 @@ def test_references_in_order_and_out_of_order(count):
 def test_references_across_frames(length):
     parts = [fresh(f"text {number}") for number in range(400)]
     check([parts[:200], "x" * length, parts[:100], b"y" * length, parts, "z" * length, parts[::-1]])
+
+
+def test_references_to_what_is_too_little_for_a_frame():
+    """Between large texts there are some bytes without a frame, which stand elsewhere than they were written."""
+    one, large, other = [], "x" * 70_000, b"y" * 70_000
+    check([large, one, other, one])
+    check([large, one, one, other])
+    cycle = [large]
+    cycle.append(cycle)
+    assert cloudpickle.dumps(cycle) == _native.dumps_without_shortcuts(cycle)
+    arrived = pickle.loads(cloudpickle.dumps(cycle))
+    assert arrived[1] is arrived
+
+
+def test_a_reference_behind_those_at_the_end_of_a_frame():
+    """The references become longer, and so does the frame. The one behind it is too little for another."""
+    texts = [fresh(f"text {number}") for number in range(300)]
+    # About as many as a frame has.
+    for count in range(32_734, 32_739):
+        references = itertools.islice(itertools.cycle(reversed(texts)), count)
+        value = [texts, *reversed(texts), "x" * 70_000, *references, b"y" * 70_000]
+        data = cloudpickle.dumps(value)
+        assert pickle.loads(data) == value
+        in_frames = sum(length for opcode, length, _ in pickletools.genops(data) if opcode.name == "FRAME")
+        assert 140_000 < len(data) - in_frames < 140_050
 
 
 @pytest.mark.parametrize("between", ["nothing", "now and then an atom", "now and then a frame", "new objects"])

@@ -60,6 +60,27 @@ fn memo_indices_are_text_then_one_byte_then_four() {
     }
 }
 
+#[test]
+fn what_was_just_referred_to_can_be_memoized_once_more() {
+    let many = 257;
+    let pickle = pickle(Protocol::V4, |encoder| {
+        encoder.memoize_what_is_referenced(Box::default());
+        for index in 0..many {
+            encoder.none();
+            encoder.memoize(index).unwrap();
+        }
+        for index in 0..many {
+            encoder.get(index).unwrap();
+        }
+        encoder.memoize(many).unwrap();
+        encoder.get(many).unwrap();
+    });
+    let mut contents = b"N\x94".repeat(many);
+    contents.extend((0..=u8::MAX).flat_map(|index| [b'h', index]));
+    contents.extend(b"j\0\x01\0\0\x94j\x01\x01\0\0.");
+    assert_eq!(pickle, [b"\x80\x04", &frame(contents.len())[..], &contents].concat());
+}
+
 #[cfg(target_pointer_width = "64")]
 #[test]
 fn memo_indices_over_four_bytes_are_an_error_where_they_would_be_written() {
