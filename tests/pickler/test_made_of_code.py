@@ -13,6 +13,7 @@ import json
 import linecache
 import pickle
 import pickletools
+import string
 import sys
 import types
 import weakref
@@ -99,7 +100,7 @@ class Slotted:
     def me(self): return self, Slotted
 class Pretends:
     __class__ = property(lambda self: Pretends)
-    other = 1
+    other, more = 1, 2
 class Many: pass
 for index in range(1200): setattr(Many, f"a{index}", index)
 class Derived(Base):
@@ -324,19 +325,25 @@ def test_view_of_a_mapping_with_methods_of_its_own():
     assert view["key"] is children[0]
 
 
-def test_module_that_is_replaced_in_the_middle_of_a_dump():
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [(json.dumps, json.loads), (string.Template, string.Formatter)],
+    ids=["functions", "classes"],
+)
+def test_module_that_is_replaced_in_the_middle_of_a_dump(one, another):
     """Where the one before was found, the next one is not."""
-    other = types.ModuleType("json")
+    name = one.__module__
+    module, other = sys.modules[name], types.ModuleType(name)
     outcomes = []
     for dumps in (cloudpickle.dumps, _native.dumps_without_shortcuts):
         try:
-            outcomes.append(dumps([json.dumps, Runs(lambda: sys.modules.update(json=other)), json.loads]))
+            outcomes.append(dumps([one, Runs(lambda: sys.modules.update({name: other})), another]))
         except Exception as error:
             outcomes.append(type(error))
         finally:
-            sys.modules["json"] = json
+            sys.modules[name] = module
     assert outcomes[0] == outcomes[1]
-    assert outcomes[0] != cloudpickle.dumps([json.dumps, Runs(lambda: None), json.loads])
+    assert outcomes[0] != cloudpickle.dumps([one, Runs(lambda: None), another])
 
 
 @pytest.mark.parametrize("settings", [{"bin": False}, {"fast": True}], ids=["text", "fast"])
@@ -535,9 +542,10 @@ def test_what_code_refers_to_is_not_kept():
     constant = Constant()
     gone = weakref.ref(constant)
     code = BY_VALUE["plain"].__code__.replace(co_consts=(None, (constant,)))
+    function = types.FunctionType(code, {"__name__": "__main__"})
     for _ in range(3):
-        cloudpickle.dumps(code)
-    del code, constant
+        cloudpickle.dumps([function, code])
+    del function, code, constant
     collect()
     assert gone() is None
 
@@ -605,6 +613,14 @@ def test_names_of_one_dump_are_not_shared_with_the_data_of_the_next():
         pickler.dump(function)
         pickler.dump(BY_VALUE["plain"])
         assert file.getvalue()[first:] == written
+
+
+def test_a_dump_within_a_dump_leaves_the_names_of_the_outer_one():
+    """They are one string for each name from the beginning to the end, however many the inner one has."""
+    one, other = (BY_VALUE[name].__code__.replace(co_name="a name of both") for name in ("plain", "no_globals"))
+    many = [one.replace(co_name=f"{number:0100}") for number in range(300)]
+    outer = [one, Runs(lambda: cloudpickle.dumps(many)), other]
+    assert cloudpickle.dumps(outer) == _native.dumps_without_shortcuts(outer)
 
 
 def test_plain_enumeration_is_names_and_values():

@@ -112,6 +112,18 @@ def test_each_dump_of_a_pickler_is_whole():
     assert unpickler.load()() == ([1], 1)
 
 
+def test_each_dump_of_a_pickler_has_the_names_that_relative_imports_need():
+    (first, second), _ = functions("lambda: __file__", "lambda: [__file__]", __file__="script.py")
+    file = io.BytesIO()
+    pickler = Pickler(file)
+    pickler.dump(first)
+    pickler.dump(second)
+    file.seek(0)
+    unpickler = pickle.Unpickler(file)
+    unpickler.load().__globals__.clear()
+    assert unpickler.load()() == ["script.py"]
+
+
 def test_hooks_see_all_that_a_function_has():
     pair, _ = functions("lambda: (value, table)", "lambda: (value, table)", value=1, table=[1])
     seen = []
