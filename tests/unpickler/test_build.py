@@ -1,6 +1,8 @@
 """BUILD: the state of an instance. `loads` sets attributes where `pickle` fills a dict, and nobody may notice."""
 
 import pickle
+import sys
+import types
 
 import pytest
 from outcomes import outcome
@@ -223,6 +225,42 @@ def test_an_instance_in_the_place_of_another(again):
     """It comes from the memo, where the one before was new."""
     made = a_global(MadeByCallWithMapping) + b")R\x940"
     data = program(Plain, b"0", made, a_global(Plain) + b")\x810h\x00", again)
+    assert told(cloudpickle.loads, data) == told(pickle.loads, data)
+
+
+WHERE = []
+
+
+class TellingWhere(MadeByCallWithMapping):
+    def __del__(self):
+        WHERE.append(id(self))
+
+
+def made(_name):
+    """An instance at the address of the one that went last, if that can be had."""
+    instances = [TellingWhere()]
+    while WHERE[-1:] != [id(instances[-1])] and len(instances) < 100:
+        instances.append(TellingWhere())
+    return instances.pop()
+
+
+MAKING = types.ModuleType("a_module_that_makes_what_it_is_asked_for")
+MAKING.__getattr__ = made
+
+# What gives an instance. The names are too long to take the place of another.
+GIVEN = {
+    "by a call": b"h\x00K\x01\x85R",
+    "by a global": b"\x8c\x28" + MAKING.__name__.encode() + b"\x8c\x28" + b"x" * 40 + b"\x93",
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("again", [b"}\x8c\x01aK\x01sb", b"}(\x8c\x01aK\x01\x8c\x01bK\x02ub"], ids=["one", "two"])
+def test_an_instance_in_the_memory_of_another(monkeypatch, given, again):
+    """The one before was new, and stood at the same height."""
+    monkeypatch.setitem(sys.modules, MAKING.__name__, MAKING)
+    new = a_global(TellingWhere) + b")\x810"
+    data = program(made, new, GIVEN[given], again, new=b"\x940")
     assert told(cloudpickle.loads, data) == told(pickle.loads, data)
 
 

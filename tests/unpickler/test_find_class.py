@@ -22,10 +22,10 @@ def pickle_of(module, name):
 
 @pytest.fixture
 def module():
-    module = types.ModuleType("module_of_this_test")
-    sys.modules[module.__name__] = module
-    yield module
-    sys.modules.pop(module.__name__, None)
+    name = "module_of_this_test"
+    sys.modules[name] = types.ModuleType(name)
+    yield sys.modules[name]
+    sys.modules.pop(name, None)
 
 
 @LOADERS
@@ -61,6 +61,25 @@ def test_a_module_whose_class_has_attributes(loads, module):
     assert loads(pickle_of(module.__name__, "value")) == "computed"
 
 
+def test_what_is_asked_of_a_module_with_a_class_of_its_own(module):
+    asked = []
+
+    class Told(types.ModuleType):
+        def __getattribute__(self, name):
+            asked.append(name)
+            return super().__getattribute__(name)
+
+    module.value = [7]
+    data = pickle_of(module.__name__, "value")
+    module.__class__ = Told
+    lists = []
+    for loads in (pickle.loads, cloudpickle.loads):
+        asked.clear()
+        assert loads(data) is vars(module)["value"]
+        lists.append([name for name in asked if name != "__dict__"])
+    assert lists[0] == lists[1]
+
+
 @LOADERS
 def test_what_stands_for_a_module(loads, module):
     sys.modules[module.__name__] = types.SimpleNamespace(value=[3])
@@ -70,12 +89,16 @@ def test_what_stands_for_a_module(loads, module):
 @LOADERS
 @pytest.mark.parametrize("name", ["__name__", "__dict__", "__class__", "__doc__"])
 def test_names_that_modules_have(loads, module, name):
-    assert loads(pickle_of(module.__name__, name)) is getattr(module, name)
+    data = pickle_of(module.__name__, name)
+    assert loads(data) is getattr(module, name)
+    vars(module)[name] = "in the dict"
+    assert loads(data) is getattr(module, name)
 
 
 @LOADERS
 def test_dotted_names(loads, module):
     module.outer = types.SimpleNamespace(inner=[4])
+    vars(module)["outer.inner"] = "in the dict"
     assert loads(pickle_of(module.__name__, "outer.inner")) is module.outer.inner
     for name in ("outer.missing", "<locals>", "outer.<locals>.inner", ".", "outer."):
         with pytest.raises(AttributeError):
