@@ -16,6 +16,7 @@ package.sub = types.ModuleType("only_here.sub")
 sys.modules["only_here"], sys.modules["only_here.sub"] = package, package.sub
 import only_here, only_here.sub, json
 
+def alone(): pass
 def inner(): return json
 def uses(): return only_here, inner
 def after(): return inner, only_here
@@ -36,6 +37,7 @@ CASES = {
     "closure": ("make()", "the pickle needs the module only_here"),
     "data": ("[only_here]", "the pickle needs the module only_here"),
     "data and code": ("[inner, only_here]", "the pickle needs the module only_here"),
+    "data and code that is made at once": ("[alone, only_here]", "the pickle needs the module only_here"),
 }
 
 

@@ -1,5 +1,9 @@
 """The identity of classes that travel by value: one class stays one, on both sides and on the way back."""
 
+import os
+
+import pytest
+
 from implementation import not_on_pypy
 from travel import Peer, run_script
 
@@ -166,3 +170,26 @@ def test_functions_are_let_go():
         """
     )
     assert result == {"alive": 0}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_keeps_what_it_gave_the_class_of_its_parent():
+    """That the class came home before has applied nothing, which would be gone."""
+    result = run_script(
+        SOURCE
+        + """
+import os, pickle
+import cloudpickle
+pickle.loads(cloudpickle.dumps(A))
+del A.rate
+data = cloudpickle.dumps(A)
+child = os.fork()
+if not child:
+    A.rate = "of the child"
+    pickle.loads(data)
+    report(rate=getattr(A, "rate", None))
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    )
+    assert result == {"rate": "of the child"}

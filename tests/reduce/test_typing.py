@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from travel import load_elsewhere, round_trip, ship, ship_and_return
+from travel import load_elsewhere, round_trip, run_script, ship, ship_and_return
 
 SOURCE = """
 import typing
@@ -35,6 +35,26 @@ def test_type_variable_twice_is_one():
 
 def test_type_variable_comes_back_as_the_original():
     assert ship_and_return(SOURCE, "T", "value", "returned is T") is True
+
+
+def test_typing_that_a_reducer_imports():
+    """What it has travels from then on, in the same dump too."""
+    result = run_script(
+        """
+        import pickle
+        import cloudpickle
+        class Plain: pass
+        class Imports:
+            def __reduce__(self):
+                import typing
+                kinds.extend([typing.TypeVar("T"), typing.NewType("Number", int)])
+                return int, ()
+        kinds = [Plain(), Imports()]
+        variable, new = pickle.loads(cloudpickle.dumps(kinds))[2:4]
+        report(same=variable is kinds[2], name=new.__name__)
+        """
+    )
+    assert result == {"same": True, "name": "Number"}
 
 
 def test_type_variable_bound_to_a_class_of_the_script():
