@@ -48,27 +48,23 @@ impl<'py> Engine<'py, '_> {
     /// Saves a short `str` of ASCII, from protocol 4 on, or refers to it.
     #[inline(always)]
     pub(super) fn save_str_at_once(&mut self, string: &Bound<'py, PyString>, shared: Shared) -> bool {
-        self.save_str_with(string, shared, Self::save_new_str_at_once)
+        match shared {
+            Shared::Never => self.save_new_str_alone(string),
+            Shared::Maybe => match self.memo.look_up(string) {
+                Ok(index) => self.encoder.refer(index),
+                Err(place) => self.save_new_str_at_once(string, place),
+            },
+        }
     }
 
     /// The same where most strings are references, or alone: the loop over a list is quicker without the rest.
     #[inline(always)]
     pub(super) fn save_str_of_list_at_once(&mut self, string: &Bound<'py, PyString>, shared: Shared) -> bool {
-        self.save_str_with(string, shared, Self::save_new_str_by_call)
-    }
-
-    #[inline(always)]
-    fn save_str_with(
-        &mut self,
-        string: &Bound<'py, PyString>,
-        shared: Shared,
-        save_new: impl FnOnce(&mut Self, &Bound<'py, PyString>, FreePlace) -> bool,
-    ) -> bool {
         match shared {
             Shared::Never => self.save_new_str_alone(string),
             Shared::Maybe => match self.memo.look_up(string) {
                 Ok(index) => self.encoder.refer(index),
-                Err(place) => save_new(self, string, place),
+                Err(place) => self.save_new_str_by_call(string, place),
             },
         }
     }
