@@ -79,7 +79,8 @@ pub(super) struct Engine<'py, 's> {
     pub(super) last_closure: Option<LastClosure<'py>>,
     pub(super) last_modules: LastModules<'py>,
     pub(super) endless: EndlessGuard,
-    pub(super) made_whole: MadeWhole<'py>,
+    /// Boxed, because few dumps need it.
+    pub(super) made_whole: Option<Box<MadeWhole<'py>>>,
     /// In fast mode, the objects whose frames are on the stack: without a memo, only they reveal a cycle.
     in_progress: Option<Box<Addresses>>,
     /// How many frames are being resumed on the native stack.
@@ -156,7 +157,7 @@ impl<'py, 's> Engine<'py, 's> {
             last_closure: None,
             last_modules: [None, None],
             endless: EndlessGuard::default(),
-            made_whole: MadeWhole::default(),
+            made_whole: None,
             in_progress: None,
             inline_levels: 0,
             levels_at_once: if has_short_way { INLINE_LEVELS } else { 0 },

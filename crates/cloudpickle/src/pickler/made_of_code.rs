@@ -133,7 +133,7 @@ impl<'py> Engine<'py, '_> {
     /// Whether functions and what they consist of may be written without a reduction, which a reducer of somebody else's
     /// could have changed.
     pub(super) fn writes_natively(&mut self) -> PyResult<bool> {
-        if !self.made_of_code.allowed || !self.strategies.in_use || !self.made_whole.postponed.is_empty() {
+        if !self.made_of_code.allowed || !self.strategies.in_use || self.has_postponed() {
             return Ok(false);
         }
         if self.made_of_code.since != Some(self.calls) {

@@ -28,7 +28,7 @@ pub(super) struct MadeWhole<'py> {
     /// The classes whose arguments are being written, the innermost last.
     pub(super) postponed: Vec<Postponed<'py>>,
     /// The classes of which it is known whether they can be.
-    known: Option<Box<ByAddress<Known<'py>>>>,
+    known: ByAddress<Known<'py>>,
     /// In an attempt: what it is to find out.
     attempt: Option<Attempt<'py>>,
 }
@@ -60,6 +60,17 @@ struct Attempt<'py> {
 }
 
 impl<'py> Engine<'py, '_> {
+    #[inline]
+    pub(super) fn made_whole(&mut self) -> &mut MadeWhole<'py> {
+        self.made_whole.get_or_insert_default()
+    }
+
+    /// Whether states wait for a class to be made.
+    #[inline]
+    pub(super) fn has_postponed(&self) -> bool {
+        self.made_whole.as_ref().is_some_and(|made_whole| !made_whole.postponed.is_empty())
+    }
+
     /// If the reduction makes a class, takes note of the states that must wait for it. Returns whether there may be any.
     ///
     /// A class whose attributes lead back to it is made without them, and so is every class in fast mode, where nothing can
@@ -70,8 +81,9 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn postpone(&mut self, reduction: &Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<bool> {
         let Some(waiting) = making::postponable(&reduction.callable, &reduction.args)? else { return Ok(false) };
         let owner = identity::of(obj);
-        let is_again = self.made_whole.postponed.iter().any(|postponed| postponed.owner == owner);
-        if let Some(attempt) = &mut self.made_whole.attempt {
+        let made_whole = self.made_whole.get_or_insert_default();
+        let is_again = made_whole.postponed.iter().any(|postponed| postponed.owner == owner);
+        if let Some(attempt) = &mut made_whole.attempt {
             if is_again && owner == attempt.of {
                 return Err(self.optimism.start_over());
             }
@@ -84,7 +96,7 @@ impl<'py> Engine<'py, '_> {
             }
             return Ok(false);
         }
-        self.made_whole.postponed.push(Postponed { owner, waiting, states: Vec::new() });
+        self.made_whole().postponed.push(Postponed { owner, waiting, states: Vec::new() });
         Ok(true)
     }
 
@@ -112,7 +124,7 @@ impl<'py> Engine<'py, '_> {
             Leads::Unknown => {}
         }
         let owner = identity::of(class);
-        if let Some(known) = self.made_whole.known.get_or_insert_default().get(&owner) {
+        if let Some(known) = self.made_whole().known.get(&owner) {
             return Ok(known.leads_back);
         }
         self.before_code_of_others()?;
@@ -122,7 +134,7 @@ impl<'py> Engine<'py, '_> {
             Err(error) if error.is_instance_of::<PyException>(self.py) => false,
             Err(error) => return Err(error),
         };
-        let known = self.made_whole.known.get_or_insert_default();
+        let known = &mut self.made_whole().known;
         known.insert(owner, Known { _class: class.clone(), leads_back });
         if let Some(attempt) = attempt
             && !leads_back
@@ -149,13 +161,16 @@ impl<'py> Engine<'py, '_> {
         let mut memo = std::mem::take(&mut *self.memo);
         let remembered = memo.len();
         let mut engine = Engine::attempt(py, settings, Output::Nowhere, Hooks::plain(None), &mut memo, &base_globals);
-        engine.made_whole.attempt = Some(Attempt { of, met: Vec::new(), reached_another: false });
-        engine.made_whole.postponed.push(Postponed { owner: of, waiting, states: Vec::new() });
+        engine.made_whole = Some(Box::new(MadeWhole {
+            postponed: vec![Postponed { owner: of, waiting, states: Vec::new() }],
+            known: ByAddress::default(),
+            attempt: Some(Attempt { of, met: Vec::new(), reached_another: false }),
+        }));
         let result = match engine.dump(args) {
             Err(_) if engine.optimism.must_start_over() => Ok(true),
             result => result.map(|()| false),
         };
-        let attempt = engine.made_whole.attempt.take();
+        let attempt = engine.made_whole().attempt.take();
         drop(engine);
         let forgotten = memo.forget_since(py, remembered);
         *self.memo = memo;

@@ -129,7 +129,7 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
                     engine.memo_put(&self.obj)?;
                 }
                 Step::WritePostponed => {
-                    let states = engine.made_whole.postponed.pop().map(|postponed| postponed.states);
+                    let states = engine.made_whole().postponed.pop().map(|postponed| postponed.states);
                     self.steps.extend(states.into_iter().flatten().rev().flatten());
                 }
                 Step::LeaveCode => engine.canonical.in_code -= 1,
@@ -290,7 +290,8 @@ impl<'py> Engine<'py, '_> {
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
         let key = identity::of(obj);
-        let waiting = self.made_whole.postponed.iter_mut().rev().find(|postponed| postponed.waiting.contains(&key));
+        let mut postponed = self.made_whole.iter_mut().flat_map(|made_whole| made_whole.postponed.iter_mut().rev());
+        let waiting = postponed.find(|postponed| postponed.waiting.contains(&key));
         let mut steps = Vec::with_capacity(12);
         // The steps stand in reverse.
         steps.extend(function::globals_in(&reduction).map(|(base, globals)| Step::GlobalsWritten(base, globals)));
