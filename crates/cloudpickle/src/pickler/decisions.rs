@@ -124,6 +124,7 @@ impl<'py> Engine<'py, '_> {
 
     /// An object without opcodes of its own: who reduces it?
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
+        self.use_names();
         if self.made_of_code.may_be_native()
             && let Some(saved) = self.save_made_of_code(obj)?
         {

@@ -101,8 +101,9 @@ pub(super) struct Engine<'py, 's> {
     streams_without_frames: bool,
     /// How often Python code may have run when reducers for types of modules that were imported meanwhile were added.
     pub(super) added_deferred: Option<CallsOfPython>,
-    /// Which copies names are written as.
+    /// Which copies names are written as, and those in use, from the first object on that may have any.
     pub(super) names: names::Copied,
+    names_in_use: Option<names::OfThisDump>,
 }
 
 /// How often Python code may have run in this dump: reducers, `persistent_id`, `buffer_callback`. What it changed counts,
@@ -170,6 +171,7 @@ impl<'py, 's> Engine<'py, 's> {
             streams_without_frames,
             added_deferred: None,
             names: names::Copied::InThisDump,
+            names_in_use: None,
         }
     }
 
@@ -204,14 +206,22 @@ impl<'py, 's> Engine<'py, 's> {
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
-        let _names = names::OfThisDump::begin(self.names);
         let saved = panic::catch_unwind(AssertUnwindSafe(|| self.save_whole(obj))).unwrap_or_else(|panic| {
             if panic.is::<OutOfMemory>() { Err(PyMemoryError::new_err(())) } else { panic::resume_unwind(panic) }
         });
+        self.names_in_use = None;
         saved.map_err(|error| {
             drop(self.memo.forget_since(self.py, remembered));
             self.explained(error)
         })
+    }
+
+    /// To be called before anything that may have names is written.
+    #[inline]
+    pub(super) fn use_names(&mut self) {
+        if self.names_in_use.is_none() {
+            self.names_in_use = Some(names::OfThisDump::begin(self.names));
+        }
     }
 
     fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
