@@ -13,7 +13,7 @@ from travel import AGAINST, Peer, run_script
 SOURCE = (
     FUNCTIONS
     + '''
-import abc, dataclasses, typing
+import abc, contextvars, dataclasses, typing, weakref
 
 class Model:
     """Documented."""
@@ -60,6 +60,36 @@ def factory():
     class Local:
         attribute = 1
     return Local
+
+class Tags(set):
+    pass
+
+class Frozen(frozenset):
+    __slots__ = ()
+
+class Group(set):
+    """Reached through its own elements."""
+    __hash__ = object.__hash__
+
+    def __init__(self, items=(), name=None):
+        super().__init__(items)
+        self.name = name
+
+class Member:
+    def __init__(self, number, group=None):
+        self.number, self.group = number, group
+
+members = [Member(number) for number in range(20)]
+known = weakref.WeakSet(members)
+
+class Registry(weakref.WeakSet):
+    pass
+
+group = Group(name="group")
+group |= {Member(number, group) for number in range(5)} | {"a", "b", group}
+
+variable = contextvars.ContextVar("variable", default=frozenset(["x", "y", "z", "w"]))
+without_default = contextvars.ContextVar("without default")
 '''
 )
 
@@ -77,6 +107,15 @@ CASES = {
     "local class": "factory()",
     "set of classes": "{Model, Level, Made, Point, int, Box}",
     "set of instances": "{Level.LOW, Level.HIGH, decimal.Decimal(3), ('a', Level.LOW), frozenset([Level.HIGH, 3])}",
+    "subclass of set": "Tags(['alpha', 'beta', 'gamma', 'delta', 1, Frozen('abcdef')])",
+    "subclass of frozenset": "{Frozen('abcdef'), Frozen(['uvw', 'xyz', Level.LOW, Level.HIGH])}",
+    "set in the midst of itself": "[group, members]",
+    "weak set": "[members, known]",
+    "subclass of weak set": "[members, Registry(members)]",
+    "weak set of classes": "[Model, Child, Level, weakref.WeakSet([Model, Child, Level])]",
+    "context variable": "variable",
+    "context variables": "{variable, without_default, contextvars.ContextVar('variable')}",
+    "function with context variables": "lambda: (variable.get(), without_default.get())",
     "everything": "[Model, Child, Level, Shape, Point, Box, Made, is_odd_thing, uses_globals]",
 }
 
@@ -162,6 +201,53 @@ def test_two_equal_classes_stay_two():
             True,
         ]
         assert worker.evaluate("len({*together, alone, gone, later})") == 4
+
+
+def test_two_equal_context_variables_stay_two():
+    source = """
+    import cloudpickle, contextvars
+    def send(obj): return cloudpickle.dumps(obj, deterministic=True)
+    one, other = [contextvars.ContextVar("name", default=1) for _ in range(2)]
+    """
+    with Peer(own_seed=True) as driver, Peer(own_seed=True) as worker:
+        driver.run(source)
+        worker.run(source)
+        worker.load(driver.evaluate("cloudpickle.dumps(one)"), "before")
+        worker.load(driver.evaluate("send([one, other, one])"), "together")
+        worker.load(driver.evaluate("send(other)"), "alone")
+        expected = [True, False, True, True]
+        ask = "[together[0] is together[2], together[0] is together[1], alone is together[1], alone.get() == 1]"
+        assert worker.evaluate(ask) == expected
+        # What is at home in the worker is neither.
+        assert worker.evaluate("send(one) == send(together[0]), send(one) == send(other)") == (False, False)
+        for name, expression in {"one": "together[0]", "other": "alone"}.items():
+            for send in ("cloudpickle.dumps", "send"):
+                driver.load(worker.evaluate(f"{send}({expression})"), "returned")
+                assert driver.evaluate(f"returned is {name}") is True
+        # It stays known under the random id that it had.
+        driver.load(worker.evaluate("cloudpickle.dumps(before)"), "returned")
+        assert driver.evaluate("returned is one") is True
+
+
+def test_sets_with_an_order_of_their_own_keep_it():
+    source = """
+    import cloudpickle
+    def travelled(obj): return cloudpickle.loads(cloudpickle.dumps(obj, deterministic=True))
+    class Ordered(set):
+        def __init__(self, items=()):
+            self.items = list(items)
+            super().__init__(self.items)
+    class Walked(Ordered):
+        def __iter__(self): return iter(self.items)
+    class Reduced(Ordered):
+        def __reduce__(self): return Reduced, (self.items,)
+    class Plain(Ordered): pass
+    """
+    with Peer(own_seed=True) as driver:
+        driver.run(source)
+        for name in ("Walked", "Reduced"):
+            assert driver.evaluate(f"travelled({name}('zebra')).items") == list("zebra")
+        assert driver.evaluate("travelled(Plain('zebra')) == set('zebra')") is True
 
 
 def test_a_class_that_changes_is_the_same_class():

@@ -7,7 +7,7 @@
 use super::BaseGlobals;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString, PyType};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 use python_objects::identity;
 use python_objects::set::items_of;
 
@@ -18,7 +18,9 @@ use super::output::Output;
 use crate::address::ByAddress;
 use crate::by_value::class_tracker::{Ids, digest_of, tracker};
 use crate::by_value::lookup;
+use crate::reduce::context_var;
 use crate::reduce::deferred::is_type_var;
+use crate::runtime::Runtime;
 
 /// How many sets may stand inside each other for the innermost still to be told apart by their contents.
 const DEEPEST_SET: usize = 50;
@@ -125,9 +127,37 @@ impl<'py> Engine<'py, '_> {
         PyList::new(self.py, keyed.into_iter().map(|(_, element)| element))
     }
 
-    /// Sees to it that a class that travels by value, or a type variable, has an id made from its contents.
+    /// `value`, which reduces a set of another type than `set` and `frozenset`, with its list of the elements in order.
+    ///
+    /// A subclass that has an `__iter__` or a `__reduce__` of its own says itself in which order its elements travel.
+    pub(super) fn reduced_in_order(
+        &mut self,
+        set: &Bound<'py, PyAny>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !lists_elements_as_they_come(set)? {
+            return Ok(value);
+        }
+        let Ok(tuple) = value.cast::<PyTuple>() else { return Ok(value) };
+        // It is in the midst of itself.
+        let elements = if self.is_being_ordered(set) { PyList::empty(self.py) } else { self.ordered(set)? };
+        let mut parts: Vec<_> = tuple.iter().collect();
+        if let Some(args) = parts.get_mut(1) {
+            *args = (elements,).into_pyobject(self.py)?.into_any();
+        }
+        Ok(PyTuple::new(self.py, parts)?.into_any())
+    }
+
+    /// Sees to it that a class that travels by value, a type variable or a context variable has an id made from its
+    /// contents.
     pub(super) fn give_id_of_contents(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let py = self.py;
+        let context_vars = &self.runtime.state.context_vars;
+        if context_var::travels_by_value(obj)? && !context_vars.has_lasting_id(obj) {
+            let digest = digest_of(py, &self.contents_of(obj)?)?;
+            context_vars.give_id_of_contents(obj, &digest);
+            return Ok(());
+        }
         let has_id = match obj.cast::<PyType>() {
             Ok(class) => !lookup::by_reference(class)?,
             Err(_) => is_type_var(obj),
@@ -158,4 +188,20 @@ impl<'py> Engine<'py, '_> {
         self.canonical.met_mut().ordered = std::mem::take(&mut engine.canonical.met_mut().ordered);
         result.map(|()| engine.encoder.written().to_vec())
     }
+}
+
+/// Whether the reduction of a set lists the elements in the order of their hashes or addresses: that of a `WeakSet`, and of
+/// a subclass of any kind of set that leaves it to that.
+fn lists_elements_as_they_come(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = obj.py();
+    let weak_set_type = Runtime::get(py).weak_set_type.bind(py);
+    let bases = [&py.get_type::<PySet>(), &py.get_type::<PyFrozenSet>(), weak_set_type];
+    let ty = obj.get_type();
+    let Some(base) = bases.into_iter().find(|base| ty.is_subclass(base).unwrap_or(false)) else { return Ok(false) };
+    for method in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__iter__")] {
+        if !ty.getattr(method)?.is(&base.getattr(method)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

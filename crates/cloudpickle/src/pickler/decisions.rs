@@ -181,7 +181,12 @@ impl<'py> Engine<'py, '_> {
             return self.save_global(obj, None);
         }
         let value = if let Some(reducer) = self.reducer_for(&ty)? {
-            reducer.call1((obj,))?
+            let value = reducer.call1((obj,))?;
+            if self.is_deterministic() && ty.is(&self.runtime.weak_set_type) {
+                self.reduced_in_order(obj, value)?
+            } else {
+                value
+            }
         } else if obj.is_instance_of::<PyType>() {
             return self.save_global(obj, None);
         } else if let Some(lacking) = lacking(obj)? {
@@ -206,7 +211,8 @@ impl<'py> Engine<'py, '_> {
             {
                 return self.save_reduction(reduction, obj);
             }
-            with_causes(obj, value, &mut self.probe)?
+            let value = with_causes(obj, value, &mut self.probe)?;
+            if self.is_deterministic() { self.reduced_in_order(obj, value)? } else { value }
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {
             reduce.call0()?
         } else {

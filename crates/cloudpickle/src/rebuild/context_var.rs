@@ -20,7 +20,15 @@ pub(crate) struct ContextVars(Mutex<Tables>);
 struct Tables {
     by_id: HashMap<String, Py<PyAny>>,
     /// By address, which stays theirs because they are held.
-    ids: HashMap<usize, Py<PyString>>,
+    ids: HashMap<usize, Id>,
+    /// How many had the contents with this digest.
+    by_contents: HashMap<String, usize>,
+}
+
+struct Id {
+    text: Py<PyString>,
+    /// Whether it is not random, or was given by another process.
+    is_lasting: bool,
 }
 
 impl ContextVars {
@@ -37,18 +45,48 @@ impl ContextVars {
         let py = variable.py();
         let address = identity::of(variable);
         if let Some(id) = self.lock(py).ids.get(&address) {
-            return Ok(id.bind(py).clone());
+            return Ok(id.text.bind(py).clone());
         }
         let id = fresh_id(py)?;
         let key = id.to_str()?.to_owned();
         let mut tables = self.lock(py);
         if let Some(id) = tables.ids.get(&address) {
             // Another thread was faster.
-            return Ok(id.bind(py).clone());
+            return Ok(id.text.bind(py).clone());
         }
-        tables.ids.insert(address, id.clone().unbind());
+        tables.ids.insert(address, Id { text: id.clone().unbind(), is_lasting: false });
         tables.by_id.insert(key, variable.clone().unbind());
         Ok(id)
+    }
+
+    /// Whether `variable` has an id that is as good for a deterministic pickle.
+    pub(crate) fn has_lasting_id(&self, variable: &Bound<'_, PyAny>) -> bool {
+        self.lock(variable.py()).ids.get(&identity::of(variable)).is_some_and(|id| id.is_lasting)
+    }
+
+    /// Gives `variable` an id made from the digest of its contents. Of several with the same contents, each gets one of
+    /// its own. Under an id that it had before, it stays known.
+    pub(crate) fn give_id_of_contents(&self, variable: &Bound<'_, PyAny>, digest: &str) {
+        let py = variable.py();
+        let mut tables = self.lock(py);
+        let tables = &mut *tables;
+        let address = identity::of(variable);
+        if tables.ids.get(&address).is_some_and(|id| id.is_lasting) {
+            // Another thread was faster.
+            return;
+        }
+        let count = tables.by_contents.entry(digest.to_owned()).or_default();
+        let id = loop {
+            *count += 1;
+            let id = if *count == 1 { digest.to_owned() } else { format!("{digest}-{count}") };
+            // A variable that came here from another process may have it.
+            if !tables.by_id.contains_key(&id) {
+                break id;
+            }
+        };
+        let text = PyString::new(py, &id).unbind();
+        tables.ids.insert(address, Id { text, is_lasting: true });
+        tables.by_id.insert(id, variable.clone().unbind());
     }
 
     /// The variable known under `id`; if there is none, `variable`, known under `id` from here on.
@@ -59,7 +97,7 @@ impl ContextVars {
         let address = identity::of(&variable);
         let kept = tables.by_id.entry(key).or_insert_with(|| variable.clone().unbind()).clone_ref(py);
         if kept.is(&variable) {
-            tables.ids.insert(address, id.clone().unbind());
+            tables.ids.insert(address, Id { text: id.clone().unbind(), is_lasting: true });
         }
         drop(tables);
         Ok(kept.into_bound(py))

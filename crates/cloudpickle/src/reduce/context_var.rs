@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyTuple};
 
+use crate::by_value::class_tracker::{Ids, wanted};
 use crate::by_value::{lookup, registry};
 use crate::rebuild::Wire;
 use crate::runtime::Runtime;
@@ -19,15 +20,23 @@ pub(crate) fn context_var_reduce<'py>(obj: &Bound<'py, PyAny>) -> PyResult<Bound
     if let Some((module, name)) = holder(obj)? {
         return (&runtime.getattr, (module, name)).into_pyobject(py);
     }
-    let id = runtime.state.context_vars.id(obj)?;
+    let id = match wanted() {
+        Ids::LeftOut => None,
+        Ids::Random | Ids::OfContents => Some(runtime.state.context_vars.id(obj)?),
+    };
     let name = obj.getattr(intern!(py, "name"))?;
     // Only a context in which nothing was set tells the default.
     let args = match runtime.context_type.bind(py).call0()?.call_method1(intern!(py, "run"), (obj.getattr("get")?,)) {
-        Ok(default) => PyTuple::new(py, [id.into_any(), name, default])?,
-        Err(error) if error.is_instance_of::<PyLookupError>(py) => PyTuple::new(py, [id.into_any(), name])?,
+        Ok(default) => (id, name, default).into_pyobject(py)?,
+        Err(error) if error.is_instance_of::<PyLookupError>(py) => (id, name).into_pyobject(py)?,
         Err(error) => return Err(error),
     };
     (&Wire::get(py).make_context_var, args).into_pyobject(py)
+}
+
+/// Whether `obj` is a context variable that travels with an id.
+pub(crate) fn travels_by_value(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(obj.get_type().is(&Runtime::get(obj.py()).context_var_type) && holder(obj)?.is_none())
 }
 
 /// The importable module that has `variable` among its globals, and its name there. A variable does not know its module,

@@ -7,7 +7,7 @@ mod call;
 mod cell;
 pub(crate) mod class;
 pub(crate) mod code;
-mod context_var;
+pub(crate) mod context_var;
 mod dataclass;
 pub(crate) mod deferred;
 pub(crate) mod descriptor;
