@@ -92,6 +92,12 @@ FAMILIES = {
         "[value(x=1), value.__total__]",
         [{"x": 1}, True],
     ),
+    "inherited typed dict": (
+        "from typing import TypedDict\nclass B(TypedDict):\n    x: int\nclass D(B, total=False):\n    y: str",
+        "D",
+        "[value(x=1), value.__total__, sorted(value.__required_keys__), sorted(value.__annotations__)]",
+        [{"x": 1}, False, ["x"], ["x", "y"]],
+    ),
     "exception": (
         "class E(ValueError): pass",
         "E('a', 1)",

@@ -425,6 +425,62 @@ def test_typed_dict():
     assert result == [{"title": "Ran", "year": 1985}, [True, True], False, ["title", "year"], "Movie"]
 
 
+@pytest.mark.parametrize("module", ["typing", "typing_extensions"])
+def test_inherited_typed_dict(module, protocol):
+    """Before Python 3.12 such a class does not know what it inherited from."""
+    pytest.importorskip(module)
+    source = f"""
+    import sys, typing
+    from {module} import TypedDict
+    class Base(TypedDict):
+        x: int
+    class Partial(Base, total=False):
+        "Documented."
+        y: str
+    class Other(TypedDict):
+        z: bytes
+    class Both(Partial, Other):
+        w: float
+    Called = TypedDict("Called", {{"a b": int}}, total=False)
+    class OfCalled(Called): pass
+    kinds = [Base, Partial, Both, Called, OfCalled]
+    if sys.version_info >= (3, 11) or TypedDict.__module__ == "typing_extensions":
+        T = typing.TypeVar("T")
+        class Box(TypedDict, typing.Generic[T]):
+            content: T
+        class Full(Box[int]):
+            label: str
+        class Plain(Box): pass
+        class Open(Box[T], typing.Generic[T], total=False):
+            more: T
+        kinds += [Box, Full, Plain, Open]
+    """
+    facts = """
+    def facts(kind):
+        names = ["__name__", "__module__", "__doc__", "__total__", "__annotations__", "__bases__", "__closed__"]
+        keys = ["__required_keys__", "__optional_keys__", "__readonly_keys__", "__mutable_keys__"]
+        found = [repr(getattr(kind, name, None)) for name in names] + [sorted(getattr(kind, name, ())) for name in keys]
+        bases = [getattr(base, "__name__", repr(base)) for base in kind.__dict__.get("__orig_bases__", ())]
+        return [*found, bases, len(getattr(kind, "__parameters__", ())), kind(x=1), repr(type(kind))]
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        for peer in (driver, worker):
+            peer.run(facts)
+        worker.load(driver.pickle("kinds", protocol))
+        ask = "[facts(kind) for kind in {}]"
+        assert worker.evaluate(ask.format("value")) == driver.evaluate(ask.format("kinds"))
+
+
+def test_typed_dict_that_comes_back():
+    source = """
+    from typing import TypedDict
+    class Base(TypedDict): x: int
+    class Child(Base): y: int
+    """
+    assert ship_and_return(source, "Child", "value", "returned is Child") is True
+
+
 def test_named_tuple_of_typing():
     source = """
     from typing import NamedTuple

@@ -162,7 +162,7 @@ pub(crate) fn travelling<'py>(class: &Bound<'py, PyType>, probe: &mut Probe) -> 
     }
     let bases = match special.original_bases {
         Some(written) => bases_as_written(class, &attributes[written].1, &mut keywords)?,
-        None => class.getattr(intern!(py, "__bases__"))?,
+        None => bases_without_definition(class)?,
     };
     let has_plain_keywords = special.module.is_some() && keywords.len() == 2 + usize::from(slots.is_some());
     let by_name = if making::is_watched(class)? { Some(attributes_by_name()?) } else { None };
@@ -204,6 +204,22 @@ fn bases_as_written<'py>(
         }
     }
     Ok(written.clone())
+}
+
+/// The bases to make the class from, if it does not remember those in its definition.
+///
+/// Before Python 3.12 a `TypedDict` does not remember the ones that it inherited from. Its metaclass made `dict` a base and
+/// refuses to be given it. The keys of what was inherited are among the class's own.
+fn bases_without_definition<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
+    let py = class.py();
+    let bases = class.getattr(intern!(py, "__bases__"))?;
+    let metaclass = class.get_type();
+    if metaclass.is(&Runtime::get(py).type_type) || metaclass.name()? != "_TypedDictMeta" {
+        return Ok(bases);
+    }
+    let bases: Vec<_> = bases.try_iter()?.collect::<PyResult<_>>()?;
+    let dict_type = py.get_type::<PyDict>();
+    Ok(PyTuple::new(py, bases.into_iter().filter(|base| !base.is(&dict_type)).collect::<Vec<_>>())?.into_any())
 }
 
 /// Adds to the second half of a class's state, which upstream does not read, what tells whether the class was edited
