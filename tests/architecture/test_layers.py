@@ -88,6 +88,51 @@ def test_reduce_and_rebuild_are_lists_of_families():
                 assert re.search(rf"\bmod {path.stem};", text), f"{half}/mod.rs does not list {path.stem}"
 
 
+def modules_of(path):
+    return re.findall(r"^(?:pub(?:\(\w+\))? )?mod (\w+);", path.read_text(encoding="utf-8"), re.M)
+
+
+# Families are listed in a table of their own, and some files are a choice between two.
+LISTS = [path for path in RUST if "//! - [`" in path.read_text(encoding="utf-8") and modules_of(path)]
+
+
+@pytest.mark.parametrize("path", LISTS, ids=name)
+def test_lists_of_modules_are_complete(path):
+    """A file that opens with a list of its modules names them all."""
+    head = "\n".join(re.findall(r"^//!.*", path.read_text(encoding="utf-8"), re.M))
+    assert [module for module in modules_of(path) if not re.search(rf"`(?:mod@)?{module}`", head)] == []
+
+
+def test_the_house_has_every_room():
+    """The tree at the head of ARCHITECTURE.md names what stands at the top of each crate."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    house = text.partition("## The house")[2].partition("\n## ")[0]
+    missing = []
+    for crate in CRATES.iterdir():
+        tree = house.partition(f"crates/{crate.name}/ ")[2].partition("\ncrates/")[0]
+        rooms = (crate / "src" / "lib.rs", *(crate / "src").glob("write/mod.rs"))
+        missing += [
+            f"{crate.name}: {room}"
+            for path in rooms
+            for room in modules_of(path)
+            if not re.search(rf"(?<![\w-]){room}(?![\w-])", tree)
+        ]
+    assert missing == []
+
+
+def test_statics_are_listed():
+    """ARCHITECTURE.md lists what outlives a call."""
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = text.partition("## What outlives a call")[2].partition("\n## ")[0]
+    listed = sorted((path, static) for static, path in re.findall(r"^\| `(\w+)` \| `([\w/.-]+)` \|", table, re.M))
+    found = []
+    for path in (path for path in RUST if "src" in path.parts):
+        code = without_comments_and_strings(path.read_text(encoding="utf-8"))
+        for static in re.findall(r"\bstatic (?:mut )?(\w+):", code):
+            found.append((str(path.relative_to(CRATES)).removeprefix("cloudpickle/src/"), static))
+    assert sorted(found) == listed
+
+
 def test_panics_unwind():
     """A panic becomes a Python exception; with `abort` it would end the user's process."""
     text = (REPOSITORY / "Cargo.toml").read_text(encoding="utf-8")

@@ -5,17 +5,18 @@
 //! - [`reduce`]: object to [`reduce::Reduction`]. One file per family.
 //! - [`rebuild`]: the functions a pickle calls when it is loaded. One file per family, the other half of `reduce`.
 //! - [`unpickler`]: bytes to object, for `loads` and `load`.
-//! - [`told`]: a line that is added to an exception.
+//! - [`exception_note`]: a line that is added to an exception.
+//! - [`address`]: tables by the address of an object.
 //! - [`runtime`]: the Python objects that all of these need, looked up once at import.
 #![forbid(unsafe_code)]
 
 mod address;
 mod by_value;
+mod exception_note;
 mod pickler;
 mod rebuild;
 mod reduce;
 mod runtime;
-mod told;
 mod unpickler;
 
 use pyo3::prelude::*;

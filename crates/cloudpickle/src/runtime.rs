@@ -1,7 +1,7 @@
 //! The Python objects this extension needs, looked up once, when it is imported.
 //!
-//! One struct holds every static of the crate: what is process-wide is seen in one place, and a failing lookup is an
-//! error of `import cloudpickle`, not a surprise in the middle of a dump.
+//! A failing lookup is an error of `import cloudpickle`, not a surprise in the middle of a dump. What else outlives a call, of
+//! the process or of a thread, is listed in ARCHITECTURE.md.
 
 use pyo3::exceptions::{PyImportError, PyRecursionError};
 use pyo3::intern;

@@ -4,16 +4,21 @@
 //! Everything it exports is safe to call; SAFETY.md lists the invariants that make it so.
 //!
 //! - [`kind`]: which builtin type an object is of, exactly.
-//! - [`int`], [`text`], [`buffer`]: the contents of numbers, strings and buffers as Rust values.
+//! - [`int`], [`text`], [`buffer`], [`datetime`], [`ndarray`]: the contents of numbers, strings, buffers, dates and arrays as
+//!   Rust values.
+//! - [`bytes`]: a `bytes` object while it is being written.
 //! - [`interpreter`]: which interpreter this is.
-//! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk.
-//! - [`function`], [`code`], [`cell`], [`class`](mod@class): what they consist of.
-//! - [`large_pages`], [`growing`]: memory for large contents, and for what is appended in the hot loops.
+//! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk; `walk`: what
+//!   these have in common.
+//! - [`function`], [`code`], [`cell`], [`class`](mod@class), [`instance`]: what they consist of.
+//! - [`large_pages`], [`growing`]: memory for large contents, and for what is appended in the hot loops; `cache`: that of the
+//!   processor.
 //! - [`lending`]: a value that one changes, and lends for others to read.
 //! - [`forward`]: functions that hand their arguments on as they came.
 //! - [`building`]: what an unpickler makes objects with.
 //! - [`raised`]: an exception that nobody has taken yet.
 //! - [`identity`]: what `is` compares, as a number.
+//! - [`reference_count`]: how many references there are to an object.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 

@@ -13,7 +13,8 @@
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
 //! - [`made_of_code`]: what is written without a detour through reductions: [`save_function`], [`save_cell`], [`save_code`],
-//!   [`save_class`], [`save_descriptor`], [`save_found_global`]; [`code_recipe`]: what of it never changes.
+//!   [`save_class`], [`save_descriptor`], [`save_recursive_repr`], [`save_found_global`]; [`code_recipe`]: what of it never
+//!   changes.
 //! - [`made_whole`]: classes that are made from all their attributes.
 //! - [`base_globals`], [`written_globals`]: the namespaces that functions share, and what the pickle holds of them.
 //! - [`canonical`]: what makes a pickle depend on its object alone.

@@ -12,7 +12,7 @@ use python_objects::compat::errors::HAVE_PICKLER_NOTES;
 
 use super::frame::Frame;
 use super::path;
-use crate::told;
+use crate::exception_note;
 
 /// How many levels are told in notes. An error in a list of a million levels needs no million notes.
 const LEVELS_TOLD: usize = 100;
@@ -45,7 +45,7 @@ pub(super) fn with_path<'py>(py: Python<'py>, error: PyErr, frames: &[Frame<'py>
     let frames: Vec<_> = frames.iter().collect();
     if let Some(path) = path::of_frames(py, &frames) {
         let line = format!("when pickling: {path}");
-        told::add_line(py, &error, &line);
+        exception_note::add_line(py, &error, &line);
     }
     error
 }

@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakref, PyWeakrefMethods, PyWeakrefReference};
 
-use crate::told;
+use crate::exception_note;
 
 /// More than that are left over from reconstructors that somebody called without giving a state.
 const MOST: usize = 1 << 20;
@@ -100,7 +100,7 @@ pub(super) fn explain(py: Python<'_>, error: &PyErr, missing: &str, since: Optio
         let object = last(py, since).unwrap_or_else(|| "the pickle".to_owned());
         let remedy = "install it where the pickle is loaded, or have its code travel: \
                       cloudpickle.register_pickle_by_value(module) where the pickle is made";
-        told::add_line(py, error, &format!("{object} needs {missing}: {remedy}"));
+        exception_note::add_line(py, error, &format!("{object} needs {missing}: {remedy}"));
     }
     clear();
 }
