@@ -172,10 +172,10 @@ impl KnownSlots {
 /// Where the value of a slot is in an instance.
 #[derive(Clone, Copy)]
 enum Offset {
-    #[cfg_attr(PyPy, allow(dead_code))]
+    #[cfg_attr(PyPy, allow(dead_code, reason = "slots are not read from memory there"))]
     Known(usize),
     /// It cannot be read without a lock.
-    #[cfg_attr(PyPy, allow(dead_code))]
+    #[cfg_attr(PyPy, allow(dead_code, reason = "slots are not read from memory there"))]
     Unknown,
 }
 

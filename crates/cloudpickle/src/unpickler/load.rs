@@ -47,7 +47,7 @@ impl<'py> Machine<'py> {
     }
 
     /// Carries an opcode out, other than STOP.
-    #[allow(clippy::too_many_lines, reason = "a row per opcode: what is more than a row is a method")]
+    #[expect(clippy::too_many_lines, reason = "a row per opcode: what is more than a row is a method")]
     #[inline(always)]
     fn carry_out(&mut self, opcode: Opcode) -> Result<(), Stop> {
         let py = self.py;

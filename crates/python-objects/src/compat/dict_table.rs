@@ -39,7 +39,7 @@ use unknown::Table;
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
 pub(crate) use known::{has_own_table, learn, next, shared_keys, shared_table};
 #[cfg(not(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64")))]
-#[cfg_attr(PyPy, allow(unused_imports))]
+#[cfg_attr(PyPy, allow(unused_imports, reason = "dicts are not walked through C there"))]
 pub(crate) use unknown::{has_own_table, learn, next, shared_keys, shared_table};
 
 #[cfg(all(Py_3_11, not(Py_3_14), not(Py_GIL_DISABLED), not(PyPy), target_pointer_width = "64"))]
@@ -329,7 +329,7 @@ mod unknown {
 
     /// Nothing: the layout is not known here.
     #[inline]
-    #[cfg_attr(PyPy, allow(dead_code))]
+    #[cfg_attr(PyPy, allow(dead_code, reason = "dicts are not walked through C there"))]
     pub(crate) unsafe fn next(
         _dict: *mut ffi::PyObject,
         _position: &mut Position,
