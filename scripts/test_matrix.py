@@ -69,8 +69,8 @@ SUITES = (
     Suite("upstream", "upstream's", EVERY, EVERY),
     # No release of upstream can be imported on PyPy.
     Suite("interop", "wire", EVERY_CPYTHON, EVERY_CPYTHON),
-    Suite("frameworks", "dask, joblib, loky", WITH_FRAMEWORKS, (MAIN,)),
-    Suite("downstream", "their own", WITH_FRAMEWORKS, (MAIN,)),
+    Suite("frameworks", "workers of dask, joblib, loky", WITH_FRAMEWORKS, (MAIN,)),
+    Suite("downstream", "tests of dask, joblib, loky", WITH_FRAMEWORKS, (MAIN,)),
     Suite("ray", "Ray", WITH_HEAVY_FRAMEWORKS, ()),
     Suite("pyspark", "PySpark", WITH_HEAVY_FRAMEWORKS, ()),
     Suite("notebooks", "notebooks", ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14"), (MAIN,)),
