@@ -138,7 +138,7 @@ test-ray test-pyspark: test-%: $(VENV)-%/.ready
 	@mkdir -p $(RESULTS) && rm -f $(RESULTS)/$*.xml
 	$(VENV)-$*/bin/python -m pytest --quiet --junitxml=$(RESULTS)/$*.xml --environment=$* tests/frameworks
 
-test-downstream: $(VENV)-frameworks/.ready ## Run dask's and loky's own tests of pickling with this package.
+test-downstream: $(VENV)-frameworks/.ready ## Run dask's, joblib's and loky's own tests of pickling with this package.
 	@mkdir -p $(RESULTS)
 	$(VENV)-frameworks/bin/python tests/downstream/run.py --junit $(RESULTS)/downstream.xml
 

@@ -204,7 +204,10 @@ class Pickler(pickle.Pickler):
         self._core_or_error().dump(self, obj)
 
     def reducer_override(self, obj: Any) -> Any:
-        """The reduce tuple of a function or class that travels by value, and NotImplemented for everything else."""
+        """The reduce tuple of a function or class that travels by value, or of a module made at run time.
+
+        NotImplemented for everything else.
+        """
         return self._core_or_error().reduce(obj)
 
     def clear_memo(self) -> None:

@@ -177,7 +177,8 @@ pub(crate) fn is_registered(module: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// no such module, or may have another version of it.
 ///
 /// Use it while a module is being worked on: the workers of a cluster receive each new version with the next task,
-/// without being reinstalled or restarted. What the module's functions import in turn is still imported where they run.
+/// without being reinstalled or restarted. What the module's functions import while they run is imported there; modules of
+/// the package that are not there are made from their sources, which travel along.
 ///
 /// Args:
 ///     module: the module or package, imported with an `import` statement.

@@ -264,7 +264,7 @@ fn may_run_code_of_others(obj: &Bound<'_, PyAny>) -> bool {
         || ty.is(&runtime.abc_meta))
 }
 
-/// The reduction of a function or class that travels by value; `None` for everything else.
+/// The reduction of a function or class that travels by value, or of a module made at run time; `None` for everything else.
 ///
 /// The Rust half of `Pickler.reducer_override`.
 pub(super) fn native_reduction<'py>(

@@ -1,7 +1,8 @@
 //! One dump in progress, and its loop.
 //!
-//! There is no recursion. [`Engine::save`] (`decisions.rs`) writes an object whole, or returns the [`Frame`] of one that has parts; the
-//! loop in [`Engine::dump`] keeps the suspended frames on a stack of its own. Depth is bounded by memory alone.
+//! There is no recursion without a bound. [`Engine::save`] (`decisions.rs`) writes an object whole, or returns
+//! [`Saved::Suspended`] if it is nested too deeply; the loop in [`Engine::run`] has the suspended [`Frame`]s on a stack of its
+//! own, and resumes them. Depth is bounded by memory alone.
 
 use std::panic::{self, AssertUnwindSafe};
 

@@ -126,8 +126,18 @@ fn to_bytes<'py>(
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.
 ///
-/// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are. The other
-/// arguments and the exceptions are those of `dumps`. If an exception is raised, what was written is no whole pickle.
+/// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are.
+///
+/// Args:
+///     obj: any object. Functions and classes that cannot be imported elsewhere travel by value.
+///     file: what has a method `write` that takes bytes.
+///     protocol, buffer_callback, fix_imports, deterministic, by_value: as for `dumps`.
+///
+/// Raises:
+///     PicklingError, TypeError: something in `obj` cannot be pickled, or the file has no `write`. What was written is no
+///         whole pickle.
+///     ValueError: there is no such protocol, or it cannot have out-of-band buffers.
+///     Exception: whatever `write` raises.
 #[pyfunction]
 #[pyo3(signature = (obj, file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None, by_value = None))]
 pub(crate) fn dump<'py>(

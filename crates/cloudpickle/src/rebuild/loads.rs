@@ -59,11 +59,23 @@ loader! {
     c"loads(data, /, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
 
-The object that a pickle holds: `pickle.loads`.
+The object that a pickle holds: what `pickle.loads` gives, from a source that is trusted.
+
+Args:
+    data: the pickle, a bytes-like object. What stands behind it is left alone.
+    fix_imports: whether the names that modules had in Python 2 are taken for those of today, in protocols 0 to 2.
+    encoding, errors: how strings of Python 2 are decoded; with 'bytes' they are not.
+    buffers: the buffers that `buffer_callback` was given and that are not in the pickle, in that order.
+
+Returns:
+    The object.
 
 Raises:
-    `ImportError`, `AttributeError`: a module, or something in it, is not there. The exception says which function or
-        class needs it, and what can be done."
+    ImportError, AttributeError: a module, or something in it, is not there. The exception says which function or
+        class needs it, and what can be done.
+    UnpicklingError: the pickle is damaged, buffers are missing, or it has code for another minor version of Python.
+    EOFError: the pickle ends too early.
+    Exception: whatever the pickle's own calls raise, or `pickle` of a damaged one."
 }
 
 loader! {
@@ -73,7 +85,19 @@ loader! {
     c"load(file, *, fix_imports=True, encoding='ASCII', errors='strict', buffers=())
 --
 
-The object that the next pickle in a file holds: `pickle.load`. The exceptions are those of `loads`."
+The object that the next pickle in a file holds: what `pickle.load` gives, from a source that is trusted.
+
+Args:
+    file: what has the methods `read` and `readline` of a binary file, and may have `readinto` and `peek`. It is left
+        behind the pickle.
+    fix_imports, encoding, errors, buffers: as for `loads`.
+
+Returns:
+    The object.
+
+Raises:
+    TypeError: the file lacks a method.
+    The exceptions of `loads`, and of the file."
 }
 
 /// `loads` of a pickle and, at most, its buffers.
