@@ -9,7 +9,7 @@ use python_objects::kind::Kind;
 
 use super::engine::Engine;
 use super::frame::Saved;
-use super::hooks::ReducerOverride;
+use super::hooks::{Hook, ReducerOverride};
 use super::optimism::Shared;
 use super::save_at_once::AtOnce;
 use super::strategy::Natively;
@@ -122,7 +122,8 @@ impl<'py> Engine<'py, '_> {
         }
     }
 
-    /// An object without opcodes of its own: who reduces it?
+    /// An object without opcodes of its own: who reduces it? The steps have the numbers that they have in ARCHITECTURE.md,
+    /// "Order of decisions". Before them stand shortcuts.
     fn save_by_reduction(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<Saved> {
         self.use_names();
         if self.made_of_code.may_be_native()
@@ -138,63 +139,113 @@ impl<'py> Engine<'py, '_> {
                 Natively::Ask => {}
             }
         }
-        let py = self.py;
         if self.settings.ids == Ids::OfContents {
             self.give_id_of_contents(obj)?;
         }
-        let reducer_override = match &self.hooks.reducer_override {
-            ReducerOverride::Native => None,
-            ReducerOverride::Method(method) => Some(method.clone()),
+        let overridden = match &self.hooks.reducer_override {
+            ReducerOverride::Native => self.save_by_native_override(obj, is_harmless)?,
+            ReducerOverride::Method(method) => {
+                let method = method.clone();
+                self.save_by_override(obj, &method, shared)?
+            }
         };
-        if reducer_override.is_none() && self.writes_natively()? && has_harmless_reducer(obj)? {
+        if let Some(saved) = overridden {
+            return Ok(saved);
+        }
+        let ty = obj.get_type();
+        if let Some(saved) = self.save_what_was_left_alone(obj, &ty)? {
+            return Ok(saved);
+        }
+        if let Some(reducer) = self.reducer_for(&ty)? {
+            return self.save_by_table(obj, &ty, &reducer);
+        }
+        // Step 8: a class with a metaclass.
+        if obj.is_instance_of::<PyType>() {
+            return self.save_global(obj, None);
+        }
+        self.save_by_own_reduction(obj, &ty)
+    }
+
+    /// Step 5: `reducer_override`, where nobody overrode it.
+    #[inline]
+    fn save_by_native_override(&mut self, obj: &Bound<'py, PyAny>, is_harmless: bool) -> PyResult<Option<Saved>> {
+        if self.writes_natively()? && has_harmless_reducer(obj)? {
             // What was decided so far still holds.
             if let Some(saved) = self.save_harmless(obj)? {
-                return Ok(saved);
+                return Ok(Some(saved));
             }
-        } else if reducer_override.is_some() || !is_harmless && may_run_code_of_others(obj) {
+        } else if !is_harmless && may_run_code_of_others(obj) {
             self.before_code_of_others()?;
         } else {
             self.calls.another();
         }
-        match reducer_override {
-            None => {
-                let written = self.written_globals.as_seen_by(self.settings, &self.hooks, &self.memo);
-                if let Some(reduction) = native_reduction(obj, self.base_globals, written.as_ref(), &mut self.probe)? {
-                    return self.save_reduction(reduction, obj);
-                }
-            }
-            Some(method) => {
-                let value = self.memo.lend(py, || method.call(obj))?;
-                if !value.is(py.NotImplemented()) {
-                    return self.save_reduce_value(&value, obj);
-                }
-                if let Natively::Done(saved) = self.save_natively(obj, shared)? {
-                    return Ok(saved);
-                }
-            }
+        let written = self.written_globals.as_seen_by(self.settings, &self.hooks, &self.memo);
+        match native_reduction(obj, self.base_globals, written.as_ref(), &mut self.probe)? {
+            Some(reduction) => self.save_reduction(reduction, obj).map(Some),
+            None => Ok(None),
         }
-        let ty = obj.get_type();
+    }
+
+    /// Step 5: `reducer_override` of a subclass or an instance.
+    fn save_by_override(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        method: &Hook<'py>,
+        shared: Shared,
+    ) -> PyResult<Option<Saved>> {
+        self.before_code_of_others()?;
+        let py = self.py;
+        let value = self.memo.lend(py, || method.call(obj))?;
+        if !value.is(py.NotImplemented()) {
+            return self.save_reduce_value(&value, obj).map(Some);
+        }
+        match self.save_natively(obj, shared)? {
+            Natively::Done(saved) => Ok(Some(saved)),
+            Natively::Reduce | Natively::Ask => Ok(None),
+        }
+    }
+
+    /// Step 6: a class without a metaclass, or a function, that nobody reduced.
+    #[inline]
+    fn save_what_was_left_alone(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        ty: &Bound<'py, PyType>,
+    ) -> PyResult<Option<Saved>> {
         if ty.is(&self.runtime.type_type) {
-            return self.save_type(obj);
+            return self.save_type(obj).map(Some);
         }
         if obj.is_exact_instance_of::<PyFunction>() {
-            return self.save_global(obj, None);
+            return self.save_global(obj, None).map(Some);
         }
-        let value = if let Some(reducer) = self.reducer_for(&ty)? {
-            let value = reducer.call1((obj,))?;
-            if self.is_deterministic() && ty.is(&self.runtime.weak_set_type) {
-                self.reduced_in_order(obj, value)?
-            } else {
-                value
-            }
-        } else if obj.is_instance_of::<PyType>() {
-            return self.save_global(obj, None);
-        } else if let Some(lacking) = lacking(obj)? {
+        Ok(None)
+    }
+
+    /// Step 7: a reducer of `dispatch_table`.
+    #[inline]
+    fn save_by_table(
+        &mut self,
+        obj: &Bound<'py, PyAny>,
+        ty: &Bound<'py, PyType>,
+        reducer: &Bound<'py, PyAny>,
+    ) -> PyResult<Saved> {
+        let mut value = reducer.call1((obj,))?;
+        if self.is_deterministic() && ty.is(&self.runtime.weak_set_type) {
+            value = self.reduced_in_order(obj, value)?;
+        }
+        self.save_reduce_value(&value, obj)
+    }
+
+    /// Step 9: `__reduce_ex__`, else `__reduce__`.
+    #[inline]
+    fn save_by_own_reduction(&mut self, obj: &Bound<'py, PyAny>, ty: &Bound<'py, PyType>) -> PyResult<Saved> {
+        let py = self.py;
+        let value = if let Some(lacking) = lacking(obj)? {
             match lacking {
                 Lacking::Name => return self.save_global(obj, None),
                 Lacking::Attribute => descriptor::getset_descriptor_reduce(obj)?.into_any(),
                 Lacking::State => {
-                    let message = format!("cannot pickle '{}' object", trail::full_type_name(&ty));
+                    let message = format!("cannot pickle '{}' object", trail::full_type_name(ty));
                     return Err(PyTypeError::new_err(message));
                 }
             }
@@ -216,7 +267,7 @@ impl<'py> Engine<'py, '_> {
         } else if let Some(reduce) = obj.getattr_opt(intern!(py, "__reduce__"))? {
             reduce.call0()?
         } else {
-            let message = format!("can't pickle '{}' object: {}", type_name(&ty), obj.repr()?);
+            let message = format!("can't pickle '{}' object: {}", type_name(ty), obj.repr()?);
             return Err(self.runtime.pickling_error(py, message));
         };
         self.save_reduce_value(&value, obj)
