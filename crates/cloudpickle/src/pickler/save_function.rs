@@ -31,13 +31,11 @@ pub(super) struct FunctionFrame<'py> {
     pub(super) function: Bound<'py, PyFunction>,
     parts: Box<Parts<'py>>,
     next: FunctionStep,
-    /// The slot whose value is being written.
-    slot: Option<&'static str>,
     level: Level,
 }
 
 /// What is written next.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum FunctionStep {
     Code,
     BaseGlobals,
@@ -45,14 +43,9 @@ enum FunctionStep {
     Closure,
     Make,
     Attributes,
-    Name,
-    Qualname,
-    KeywordDefaults,
-    Defaults,
-    Module,
-    Doc,
-    Annotations,
-    TypeParams,
+    Slots,
+    /// One of `Parts::slots`.
+    Slot(usize),
     Submodules,
     Globals,
     SetState,
@@ -60,7 +53,7 @@ enum FunctionStep {
 }
 
 impl<'py> Suspendable<'py> for FunctionFrame<'py> {
-    #[expect(clippy::too_many_lines, reason = "one arm for each slot, in the order of the stream")]
+    #[expect(clippy::too_many_lines, reason = "one arm for each step, in the order of the stream")]
     fn resume(&mut self, engine: &mut Engine<'py, '_>) -> PyResult<Saved> {
         use FunctionStep as Next;
 
@@ -139,95 +132,39 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     self.next = Next::Attributes;
                 }
                 Next::Attributes => {
-                    self.next = Next::Name;
+                    self.next = Next::Slots;
                     match &self.parts.attributes {
                         Some(attributes) => save_part!(engine, attributes.as_any()),
                         None => engine.encoder.op(Opcode::EmptyDict),
                     }
                 }
-                Next::Name => {
+                Next::Slots => {
                     engine.encoder.op(Opcode::EmptyDict);
                     engine.encoder.op(Opcode::Mark);
-                    self.next = Next::Qualname;
-                    if let Some(value) = self.parts.slots.name.take() {
-                        self.slot = Some("__name__");
-                        save_wire_text!(engine, "__name__");
-                        save_part!(engine, &value);
-                    }
+                    self.next = Next::Slot(0);
                 }
-                Next::Qualname => {
-                    self.next = Next::KeywordDefaults;
-                    if let Some(value) = self.parts.slots.qualname.take() {
-                        self.slot = Some("__qualname__");
-                        save_wire_text!(engine, "__qualname__");
-                        save_part!(engine, &value);
+                Next::Slot(index) => match self.parts.slots.get(index) {
+                    Some((name, value)) => {
+                        self.next = Next::Slot(index + 1);
+                        engine.save_text(name)?;
+                        save_part!(engine, value);
                     }
-                }
-                Next::KeywordDefaults => {
-                    self.next = Next::Defaults;
-                    if let Some(value) = self.parts.slots.kwdefaults.take() {
-                        self.slot = Some("__kwdefaults__");
-                        save_wire_text!(engine, "__kwdefaults__");
-                        save_part!(engine, &value);
-                    }
-                }
-                Next::Defaults => {
-                    self.next = Next::Module;
-                    if let Some(value) = self.parts.slots.defaults.take() {
-                        self.slot = Some("__defaults__");
-                        save_wire_text!(engine, "__defaults__");
-                        save_part!(engine, &value);
-                    }
-                }
-                Next::Module => {
-                    self.next = Next::Doc;
-                    if let Some(value) = self.parts.slots.module.take() {
-                        self.slot = Some("__module__");
-                        save_wire_text!(engine, "__module__");
-                        save_part!(engine, &value);
-                    }
-                }
-                Next::Doc => {
-                    self.next = Next::Annotations;
-                    if let Some(value) = self.parts.slots.doc.take() {
-                        self.slot = Some("__doc__");
-                        save_wire_text!(engine, "__doc__");
-                        save_part!(engine, &value);
-                    }
-                }
-                Next::Annotations => {
-                    self.next = Next::TypeParams;
-                    if let Some((name, annotations)) = self.parts.slots.annotations.take() {
-                        // `__annotations__`, or what evaluates them.
-                        self.slot = Some("__annotations__");
-                        engine.save_text(&name)?;
-                        save_part!(engine, &annotations);
-                    }
-                }
-                Next::TypeParams => {
-                    self.next = Next::Submodules;
-                    if let Some(parameters) = self.parts.slots.type_params.take() {
-                        self.slot = Some("__type_params__");
-                        save_wire_text!(engine, "__type_params__");
-                        save_part!(engine, &parameters);
-                    }
-                }
+                    None => self.next = Next::Submodules,
+                },
                 Next::Submodules => {
                     save_wire_text!(engine, "__closure__");
                     engine.encoder.none();
                     self.next = Next::Globals;
-                    self.slot = Some("_cloudpickle_submodules");
                     save_wire_text!(engine, "_cloudpickle_submodules");
-                    match &self.parts.slots.submodules {
+                    match &self.parts.submodules {
                         Some(submodules) => save_part!(engine, submodules.as_any()),
                         None => engine.encoder.op(Opcode::EmptyList),
                     }
                 }
                 Next::Globals => {
                     self.next = Next::SetState;
-                    self.slot = Some("__globals__");
                     save_wire_text!(engine, "__globals__");
-                    match &self.parts.slots.globals {
+                    match &self.parts.globals {
                         Some(globals) => save_part!(engine, globals.as_any()),
                         None => engine.encoder.op(Opcode::EmptyDict),
                     }
@@ -238,7 +175,7 @@ impl<'py> Suspendable<'py> for FunctionFrame<'py> {
                     engine.encoder.op(Opcode::Tuple2);
                     engine.encoder.op(Opcode::Reduce);
                     engine.encoder.op(Opcode::Pop);
-                    if let Some(globals) = &self.parts.slots.globals {
+                    if let Some(globals) = &self.parts.globals {
                         engine.written_globals.add(&self.parts.base_globals, globals)?;
                     }
                     self.next = Next::Done;
@@ -265,18 +202,26 @@ impl<'py> FunctionFrame<'py> {
     pub(super) fn place(&self) -> (Option<Part>, Vec<Hop<'py>>) {
         use FunctionStep as Next;
 
-        match (self.next, &self.slot) {
-            (Next::Code, _) => (Some(Part::Reconstructor), vec![]),
-            (Next::BaseGlobals, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(0)]),
-            (Next::NameAndDefaults, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(1)]),
-            (Next::Closure, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(3)]),
-            (Next::Make, _) => (Some(Part::ReconstructorArguments), vec![Hop::Index(4)]),
-            (_, Some(slot)) => {
-                let slot = PyString::new(self.function.py(), slot).into_any();
-                (Some(Part::State), vec![Hop::Index(1), Hop::Value(slot, None)])
-            }
-            (Next::Name, _) => (Some(Part::State), vec![Hop::Index(0)]),
-            (..) => (None, vec![]),
+        let argument = |index| (Some(Part::ReconstructorArguments), vec![Hop::Index(index)]);
+        let slot = |name: &Bound<'py, PyString>| {
+            let name = name.clone().into_any();
+            (Some(Part::State), vec![Hop::Index(1), Hop::Value(name, None)])
+        };
+        let py = self.function.py();
+        match self.next {
+            Next::Code => (Some(Part::Reconstructor), vec![]),
+            Next::BaseGlobals => argument(0),
+            Next::NameAndDefaults => argument(1),
+            Next::Closure => argument(3),
+            Next::Make => argument(4),
+            Next::Slots => (Some(Part::State), vec![Hop::Index(0)]),
+            Next::Slot(next) => match next.checked_sub(1).and_then(|index| self.parts.slots.get(index)) {
+                Some((name, _)) => slot(name),
+                None => (None, vec![]),
+            },
+            Next::Globals => slot(intern!(py, "_cloudpickle_submodules")),
+            Next::SetState => slot(intern!(py, "__globals__")),
+            Next::Attributes | Next::Submodules | Next::Done => (None, vec![]),
         }
     }
 
@@ -329,8 +274,8 @@ impl<'py> Engine<'py, '_> {
 
     fn enter_function(&mut self, function: &Bound<'py, PyFunction>, parts: Box<Parts<'py>>) -> PyResult<Saved> {
         let level = self.endless.enter(function)?;
-        let (function, next, slot) = (function.clone(), FunctionStep::Code, None);
-        self.enter(FunctionFrame { function, parts, next, slot, level })
+        let (function, next) = (function.clone(), FunctionStep::Code);
+        self.enter(FunctionFrame { function, parts, next, level })
     }
 
     /// The parts of `function`, if it differs from the last one without a state by its closure alone.

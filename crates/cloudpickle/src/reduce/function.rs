@@ -73,24 +73,9 @@ pub(crate) struct Parts<'py> {
     pub(crate) owner: [Bound<'py, PyAny>; 2],
     /// What goes into its `__dict__`; nothing where that is empty.
     pub(crate) attributes: Option<Bound<'py, PyDict>>,
-    /// What becomes its attributes, besides those of which there are none.
-    pub(crate) slots: Slots<'py>,
-}
-
-/// The slots in the order in which they travel, as far as the function has not been made with their values. The loader sets
-/// them as attributes but for the last two.
-#[derive(Clone)]
-pub(crate) struct Slots<'py> {
-    pub(crate) name: Option<Bound<'py, PyAny>>,
-    pub(crate) qualname: Option<Bound<'py, PyAny>>,
-    pub(crate) kwdefaults: Option<Bound<'py, PyAny>>,
-    pub(crate) defaults: Option<Bound<'py, PyAny>>,
-    pub(crate) module: Option<Bound<'py, PyAny>>,
-    pub(crate) doc: Option<Bound<'py, PyAny>>,
-    /// Under which name annotations travel, and what; nothing for a function that has none.
-    pub(crate) annotations: Option<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
-    /// `def f[T]()` (Python 3.12).
-    pub(crate) type_params: Option<Bound<'py, PyAny>>,
+    /// What the loader sets as attributes of it, by their names and in the order in which they travel, as far as the function
+    /// has not been made with these values.
+    pub(crate) slots: Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>,
     /// Submodules in use, and the sources of modules; nothing where there are none.
     pub(crate) submodules: Option<Bound<'py, PyList>>,
     /// The globals in use; nothing where there are none.
@@ -147,24 +132,32 @@ impl<'py> Travelling<'py> {
         let argdefs = own.defaults.cast_exact::<PyTuple>().ok();
         let argdefs = argdefs.filter(|values| values.iter_borrowed().all(|value| is_atom(&value))).cloned();
         let given = |value: Bound<'py, PyAny>| (!value.is_none()).then_some(value);
+        let mut slots = Vec::new();
+        let mut slot = |name: &Bound<'py, PyString>, value: Option<Bound<'py, PyAny>>| {
+            if let Some(value) = value {
+                slots.push((name.clone(), value));
+            }
+        };
+        slot(intern!(py, "__name__"), (!is_named(code, NAME, &own.name)?).then(|| name.clone()));
+        slot(intern!(py, "__qualname__"), (!is_named(code, QUALNAME, &own.qualname)?).then(|| qualname.clone()));
+        slot(intern!(py, "__kwdefaults__"), given(own.kwdefaults));
+        slot(intern!(py, "__defaults__"), given(own.defaults).filter(|_| argdefs.is_none()));
+        slot(intern!(py, "__module__"), (!is_module_of(&base_globals, &module)?).then(|| module.clone()));
+        slot(intern!(py, "__doc__"), (!is_doc_of(code, &own.doc)?).then_some(own.doc));
+        if let Some((name, value)) = annotations {
+            slot(&name, Some(value));
+        }
+        // `def f[T]()` (Python 3.12).
+        slot(intern!(py, "__type_params__"), own.type_params);
         Ok(Self::ByValue(Box::new(Parts {
             code: code.clone(),
             known_code: known,
-            name: name.clone(),
-            owner: [module.clone(), qualname.clone()],
+            name,
+            owner: [module, qualname],
             attributes: own.attributes.map(|own| attributes(&own)).transpose()?.flatten(),
-            slots: Slots {
-                name: (!is_named(code, NAME, &own.name)?).then_some(name),
-                qualname: (!is_named(code, QUALNAME, &own.qualname)?).then_some(qualname),
-                kwdefaults: given(own.kwdefaults),
-                defaults: given(own.defaults).filter(|_| argdefs.is_none()),
-                module: (!is_module_of(&base_globals, &module)?).then_some(module),
-                doc: (!is_doc_of(code, &own.doc)?).then_some(own.doc),
-                annotations,
-                type_params: own.type_params,
-                submodules,
-                globals,
-            },
+            slots,
+            submodules,
+            globals,
             argdefs: argdefs.map(Bound::into_any),
             base_globals,
             closure: own.closure,
@@ -232,14 +225,7 @@ fn attributes<'py>(own: &Bound<'py, PyDict>) -> PyResult<Option<Bound<'py, PyDic
 impl<'py> Parts<'py> {
     /// Whether the function is not all that it is to be when it was made.
     pub(crate) fn have_state(&self) -> bool {
-        let slots = &self.slots;
-        let attributes = [&slots.name, &slots.qualname, &slots.kwdefaults, &slots.defaults, &slots.module, &slots.doc];
-        attributes.into_iter().any(Option::is_some)
-            || self.attributes.is_some()
-            || slots.annotations.is_some()
-            || slots.type_params.is_some()
-            || slots.submodules.is_some()
-            || slots.globals.is_some()
+        !self.slots.is_empty() || self.attributes.is_some() || self.submodules.is_some() || self.globals.is_some()
     }
 
     fn reduction(self) -> PyResult<Reduction<'py>> {
@@ -265,30 +251,14 @@ impl<'py> Parts<'py> {
     fn state(self) -> PyResult<Bound<'py, PyTuple>> {
         let py = self.code.py();
         let dict = PyDict::new(py);
-        let slots = self.slots;
-        for (name, value) in [
-            (intern!(py, "__name__"), slots.name),
-            (intern!(py, "__qualname__"), slots.qualname),
-            (intern!(py, "__kwdefaults__"), slots.kwdefaults),
-            (intern!(py, "__defaults__"), slots.defaults),
-            (intern!(py, "__module__"), slots.module),
-            (intern!(py, "__doc__"), slots.doc),
-        ] {
-            if let Some(value) = value {
-                dict.set_item(name, value)?;
-            }
-        }
-        if let Some((name, value)) = slots.annotations {
+        for (name, value) in self.slots {
             dict.set_item(name, value)?;
-        }
-        if let Some(parameters) = slots.type_params {
-            dict.set_item(intern!(py, "__type_params__"), parameters)?;
         }
         // Upstream's loader fills the function's cells from these; ours come filled.
         dict.set_item(intern!(py, "__closure__"), py.None())?;
-        let submodules = slots.submodules.unwrap_or_else(|| PyList::empty(py));
+        let submodules = self.submodules.unwrap_or_else(|| PyList::empty(py));
         dict.set_item(intern!(py, "_cloudpickle_submodules"), submodules)?;
-        dict.set_item(intern!(py, "__globals__"), slots.globals.unwrap_or_else(|| PyDict::new(py)))?;
+        dict.set_item(intern!(py, "__globals__"), self.globals.unwrap_or_else(|| PyDict::new(py)))?;
         (self.attributes.unwrap_or_else(|| PyDict::new(py)), dict).into_pyobject(py)
     }
 }
