@@ -37,8 +37,8 @@ pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
 ///     buffer_callback: called with each `pickle.PickleBuffer`; if it returns a false value, the buffer's data stays
 ///         out of the result, and whoever loads it passes the buffers to `loads(..., buffers=)`.
 ///     fix_imports: whether protocols 0 to 2 name modules as Python 2 did.
-///     deterministic: whether classes get ids made from their contents, not random ones, and sets an order, so that
-///         every process of the same Python gives the same bytes; None is what the environment variable
+///     deterministic: whether classes and context variables get ids made from their contents, not random ones, and sets
+///         an order, so that every process of the same Python gives the same bytes; None is what the environment variable
 ///         `CLOUDPICKLE_DETERMINISTIC` said when cloudpickle was imported.
 ///     by_value: modules that count as registered by `register_pickle_by_value` for this call alone.
 ///
