@@ -10,7 +10,7 @@ import pytest
 
 import cloudpickle
 from cloudpickle import Pickler, _native
-from implementation import PYPY, not_on_pypy
+from implementation import FREE_THREADED, PYPY, not_on_pypy
 
 METHODS = {
     "plain": "def method(self, x): return x + FACTOR",
@@ -85,6 +85,7 @@ def test_edits_of_what_a_method_uses():
 
 
 @not_on_pypy("classes that die")
+@pytest.mark.skipif(FREE_THREADED, reason="code is immortal without the global lock, once there was a thread")
 def test_code_is_let_go_of():
     kind = made_from(METHODS["nested functions"])
     definition(kind)
