@@ -1,8 +1,16 @@
 """What a class's attributes are told by when it arrives again: the same each time, however it was found out."""
 
+import array
+import collections
+import datetime
+import decimal
+import functools
 import gc
 import io
+import random
 import sys
+import threading
+import time
 import types
 import weakref
 
@@ -11,6 +19,7 @@ import pytest
 import cloudpickle
 from cloudpickle import Pickler, _native
 from implementation import FREE_THREADED, PYPY, not_on_pypy
+from travel import run_script
 
 METHODS = {
     "plain": "def method(self, x): return x + FACTOR",
@@ -136,3 +145,118 @@ def test_classes_of_modules_are_told_by_their_names_while_they_are_found(monkeyp
     monkeypatch.setattr(module, "One", module.Other)
     assert definition(kind) != found
     assert cloudpickle.dumps(kind) == _native.dumps_without_shortcuts(kind)
+
+
+def attribute(value):
+    """The fingerprint of an attribute, the only one of its class but for the module and what the class gets anyway."""
+    kind = type("Kind", (), {"__module__": "__main__", "aaa": value, "__slots__": ()})
+    return definition(kind)[-8:]
+
+
+UNKNOWN = bytes(8)
+
+
+class OfUser:
+    """Everything that a program may run when it is looked at."""
+
+    def ran(self, *_):
+        raise AssertionError("code of the program ran")
+
+    __eq__ = __hash__ = __iter__ = __len__ = __getattribute__ = __repr__ = __str__ = __bool__ = __contains__ = ran
+    __getitem__ = __reduce__ = __reduce_ex__ = __getstate__ = keys = items = values = __int__ = __index__ = ran
+
+
+def in_place_of(base):
+    return type(f"Of{base.__name__}", (OfUser, base), {})
+
+
+def test_no_code_of_the_program_runs():
+    class WithSlot(OfUser):
+        __slots__ = ("slot",)
+
+    bases = [list, dict, set, frozenset, tuple, int, float, str, bytes, bytearray, collections.deque, array.array]
+    bases += [collections.OrderedDict, collections.defaultdict, decimal.Decimal, functools.partial, random.Random]
+    arguments = {array.array: ("i", [1]), int: (1 << 100,), functools.partial: (int,), str: ("\ud800",)}
+    bases += [datetime.timedelta, complex, ValueError]
+    for base in bases:
+        made = base.__new__(in_place_of(base), *arguments.get(base, ()))
+        assert attribute(made) not in (UNKNOWN, attribute(None)), base
+    for year in [datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1), datetime.time(1)]:
+        made = type(year).__new__(in_place_of(type(year)), *([2020, 1, 1] if hasattr(year, "year") else [1]))
+        assert attribute(made) != UNKNOWN
+    assert attribute(WithSlot()) != UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "collections.OrderedDict(b=1, a=2)",
+        "collections.deque(['a', 'b'], 5)",
+        "collections.defaultdict(list, a=[1])",
+        "collections.Counter('abc')",
+        "datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)",
+        "decimal.Decimal('1.50')",
+        "fractions.Fraction(1, 3)",
+        "uuid.UUID(int=5)",
+        "pathlib.PurePosixPath('/a/b')",
+        "re.compile('a', re.I)",
+        "array.array('d', [1.5])",
+        "functools.partial(sorted, key=operator.itemgetter(1))",
+        "random.Random(3)",
+        "types.MappingProxyType({'a': {'b', 'c'}})",
+        "[len, str.join, object(), range(3), slice(1, 2), ..., NotImplemented, 2j, itertools.count(3)]",
+        "weakref.ref(collections.Counter)",
+        "[threading.Lock(), threading.Event()]",
+        "logging.getLogger('a.b')",
+        "ValueError(1, ['a'])",
+    ],
+)
+def test_the_same_in_every_process(expression):
+    source = """
+        import array, collections, datetime, decimal, fractions, functools, io, itertools, json, logging, operator
+        import pathlib, random, re, threading, types, uuid, weakref
+        from cloudpickle import Pickler
+        kind = type("Kind", (), {"__module__": "__main__", "aaa": EXPRESSION, "__slots__": ()})
+        once = Pickler(io.BytesIO()).reducer_override(kind)[2][1]["definition"]
+        hash(kind.aaa) if "Path" in type(kind.aaa).__name__ else None
+        again = Pickler(io.BytesIO()).reducer_override(kind)[2][1]["definition"]
+        report(once=once.hex(), again=again.hex())
+    """
+    first, second = (run_script(source.replace("EXPRESSION", expression)) for _ in range(2))
+    assert first == second
+    assert first["once"] == first["again"]
+    assert not first["once"].endswith("0" * 16)
+
+
+@pytest.mark.parametrize(
+    ("value", "edit"),
+    [
+        (threading.Lock(), lambda lock: lock.acquire()),
+        (functools.lru_cache(abs), lambda cached: cached(-1)),
+    ],
+)
+def test_what_does_not_travel_is_no_edit(value, edit):
+    first = attribute([value])
+    edit(value)
+    assert attribute([value]) == first != UNKNOWN
+
+
+def test_what_cannot_be_told_has_none():
+    assert attribute(list(range(100_000))) == UNKNOWN
+    assert attribute([iter([1])]) == UNKNOWN
+    assert attribute({"a": io.BytesIO()}) == UNKNOWN
+    assert attribute(array.array("b", bytes((1 << 20) + 1))) == UNKNOWN
+    assert attribute(array.array("b", bytes(1 << 20))) != UNKNOWN
+
+
+def test_the_time_grows_with_the_number_of_objects():
+    def seconds(count):
+        kind = type("Kind", (), {"days": [datetime.date.fromordinal(day) for day in range(1, count)]})
+        times = []
+        for _ in range(3):
+            begin = time.process_time()
+            definition(kind)
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert seconds(80_000) < 40 * max(seconds(8_000), 0.0005)

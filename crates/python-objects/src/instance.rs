@@ -31,6 +31,95 @@ pub fn is_made_of_dict_and_slots(ty: &Bound<'_, PyType>, slots: usize) -> bool {
     ty.tp_new.is_some() && ty.tp_itemsize == 0 && usize::try_from(ty.tp_basicsize).is_ok_and(|size| size <= known(ty))
 }
 
+/// Whether instances of `ty` hold nothing but what those of `base` hold, from which it is derived, a `__dict__`, weak
+/// references and `slots` slots.
+#[cfg(not(PyPy))]
+#[must_use]
+pub fn is_extended_by(base: &Bound<'_, PyType>, ty: &Bound<'_, PyType>, slots: usize) -> bool {
+    let word = size_of::<*mut ffi::PyObject>().cast_signed();
+    // SAFETY: type objects that are alive; their layout is that of the version of Python that this is built for, and what is
+    // read does not change once a type is made.
+    let (of_base, of_type, flags) =
+        unsafe { (&*base.as_type_ptr(), &*ty.as_type_ptr(), ffi::PyType_GetFlags(ty.as_type_ptr())) };
+    // What is managed stands before the object.
+    let adds_dict = of_type.tp_dictoffset != of_base.tp_dictoffset && flags & MANAGED_DICT == 0;
+    let adds_weak_references = of_type.tp_weaklistoffset > 0 && of_base.tp_weaklistoffset == 0;
+    let words = slots.cast_signed() + isize::from(adds_dict) + isize::from(adds_weak_references);
+    of_type.tp_itemsize == of_base.tp_itemsize && of_type.tp_basicsize <= of_base.tp_basicsize + word * words
+}
+
+/// Whether instances of `ty` hold nothing but what those of `base` hold, and attributes. All do that are made in Python.
+#[cfg(PyPy)]
+#[must_use]
+pub fn is_extended_by(_base: &Bound<'_, PyType>, _ty: &Bound<'_, PyType>, _slots: usize) -> bool {
+    true
+}
+
+/// The nearest type that is made in C, of `ty` and what it is derived from.
+///
+/// # Errors
+/// None on CPython.
+#[cfg(not(PyPy))]
+pub fn made_in_c<'py>(ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    let mut found = ty.clone();
+    while !crate::class::is_static(&found) && !name_of(&found).contains('.') {
+        // SAFETY: a live type, which holds the one below it; all but `object`, which is static, have one.
+        let base = unsafe {
+            let base = (*found.as_type_ptr()).tp_base;
+            Bound::from_borrowed_ptr_or_opt(ty.py(), base.cast())
+        };
+        match base.and_then(|base| base.cast_into::<PyType>().ok()) {
+            Some(base) => found = base,
+            None => break,
+        }
+    }
+    Ok(found)
+}
+
+/// The nearest type that is not written in Python, of `ty` and what it is derived from.
+///
+/// # Errors
+/// What looking at the types raises.
+#[cfg(PyPy)]
+pub fn made_in_c<'py>(ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    /// `Py_TPFLAGS_HEAPTYPE`: made by a `class` statement.
+    const HEAP_TYPE: u64 = 1 << 9;
+
+    let object = ty.py().get_type::<PyAny>();
+    let mut found = object.clone();
+    for base in ty.mro() {
+        if !base.is(&object) && base.getattr("__flags__")?.extract::<u64>()? & HEAP_TYPE == 0 {
+            found = base.cast_into()?;
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The slots that instances of `ty` have and those of `base`, from which it is derived, have not. Their classes are not
+/// asked: they are taken from where they stand.
+///
+/// # Errors
+/// `MemoryError`, and on PyPy what looking at the classes raises.
+pub fn slots_added<'py>(ty: &Bound<'py, PyType>, base: &Bound<'py, PyType>) -> PyResult<Vec<Slot<'py>>> {
+    let mut slots = Vec::new();
+    for class in ty.mro() {
+        let class = class.cast_into::<PyType>()?;
+        if crate::class::is_derived(base, &class) {
+            continue;
+        }
+        for (name, descriptor) in layout::descriptors_of(&class)? {
+            if let Some(offset) = layout::offset_of(&descriptor, ty)
+                && let Ok(name) = name.cast_into::<PyString>()
+            {
+                let descriptor = Some(descriptor).filter(|_| matches!(offset, Offset::Unknown));
+                slots.push(Slot { name, class: ty.clone(), offset, descriptor });
+            }
+        }
+    }
+    Ok(slots)
+}
+
 /// Whether attributes of instances of `ty` are looked up as `object` does, so that no code of the class runs.
 #[must_use]
 pub fn has_plain_attributes(ty: &Bound<'_, PyType>) -> bool {
@@ -104,6 +193,8 @@ pub struct Slot<'py> {
     name: Bound<'py, PyString>,
     class: Bound<'py, PyType>,
     offset: Offset,
+    /// What reads a slot of [`slots_added`] whose offset is not known.
+    descriptor: Option<Bound<'py, PyAny>>,
 }
 
 impl<'py> Slot<'py> {
@@ -114,7 +205,7 @@ impl<'py> Slot<'py> {
     pub fn of(class: &Bound<'py, PyType>, name: Bound<'py, PyString>) -> PyResult<Option<Self>> {
         let Some(descriptor) = class.getattr_opt(&name)? else { return Ok(None) };
         let Some(offset) = layout::offset_of(&descriptor, class) else { return Ok(None) };
-        Ok(Some(Self { name, class: class.clone(), offset }))
+        Ok(Some(Self { name, class: class.clone(), offset, descriptor: None }))
     }
 
     /// Its name.
@@ -134,6 +225,20 @@ impl<'py> Slot<'py> {
             _ => obj.getattr_opt(&self.name),
         }
     }
+
+    /// The value that `obj`, an instance of the class that the slot was found in, has in it, if any. Its class is not asked.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    #[inline]
+    pub fn get_stored(&self, obj: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(descriptor) = &self.descriptor else { return self.get(obj) };
+        match descriptor.call_method1(pyo3::intern!(obj.py(), "__get__"), (obj,)) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_instance_of::<PyAttributeError>(obj.py()) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// The slots of a type, to be had again as long as it is the same: what [`Slot::of`] found, without a reference to the type.
@@ -149,21 +254,51 @@ impl KnownSlots {
     #[must_use]
     pub fn of(ty: &Bound<'_, PyType>, slots: &[Slot<'_>]) -> Option<Self> {
         let version = version_of(ty).filter(|_| cfg!(Py_3_11))?;
-        let of_type = slots.iter().all(|slot| slot.class.is(ty));
+        let of_type = slots.iter().all(|slot| slot.class.is(ty) && matches!(slot.offset, Offset::Known(_)));
         let slots = slots.iter().map(|slot| (slot.name.clone().unbind(), slot.offset)).collect();
         of_type.then_some(Self { version, slots })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Whether they are those of `ty`, which is unchanged.
+    #[inline]
+    #[must_use]
+    pub fn are_of(&self, ty: &Bound<'_, PyType>) -> bool {
+        version_of(ty) == Some(self.version)
+    }
+
+    /// The value that `obj` has in one of them, if any; as if it had none, if it is of another type than that.
+    #[inline]
+    #[must_use]
+    pub fn value<'py>(&self, index: usize, obj: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        match self.slots.get(index)?.1 {
+            Offset::Known(offset) if self.are_of(&obj.get_type()) => layout::read(obj, offset),
+            _ => None,
+        }
     }
 
     /// The slots of `ty`, if it is the type that they were found in, and unchanged.
     #[must_use]
     pub fn get<'py>(&self, ty: &Bound<'py, PyType>) -> Option<Vec<Slot<'py>>> {
-        if version_of(ty) != Some(self.version) {
+        if !self.are_of(ty) {
             return None;
         }
         let slot = |(name, offset): &(Py<PyString>, Offset)| Slot {
             name: name.bind(ty.py()).clone(),
             class: ty.clone(),
             offset: *offset,
+            descriptor: None,
         };
         Some(self.slots.iter().map(slot).collect())
     }
@@ -182,6 +317,7 @@ enum Offset {
 #[cfg(not(PyPy))]
 mod layout {
     use super::Offset;
+    use crate::{class, dict};
     use pyo3::ffi;
     use pyo3::prelude::*;
     use pyo3::types::PyType;
@@ -198,6 +334,11 @@ mod layout {
 
     /// `Py_T_OBJECT_EX`: a reference, or null while there is no value. What `__slots__` makes.
     const OBJECT_OR_NOTHING: i32 = 16;
+
+    /// What stands in the namespace of a class.
+    pub(super) fn descriptors_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<dict::Item<'py>>> {
+        Ok(class::attributes(class)?.unwrap_or_default())
+    }
 
     /// Where the value is, if `descriptor` is a slot that instances of `class` have.
     pub(super) fn offset_of(descriptor: &Bound<'_, PyAny>, class: &Bound<'_, PyType>) -> Option<Offset> {
@@ -237,12 +378,20 @@ mod layout {
 #[cfg(PyPy)]
 mod layout {
     use super::Offset;
+    use crate::dict;
     use pyo3::prelude::*;
     use pyo3::types::PyType;
 
-    /// No slots: nothing is known of the layout.
-    pub(super) fn offset_of(_descriptor: &Bound<'_, PyAny>, _class: &Bound<'_, PyType>) -> Option<Offset> {
-        None
+    /// What stands in the namespace of a class.
+    pub(super) fn descriptors_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Vec<dict::Item<'py>>> {
+        let items = class.getattr("__dict__")?.call_method0("items")?;
+        items.try_iter()?.map(|item| item?.extract()).collect()
+    }
+
+    /// Nothing is known of the layout; slots are read through their descriptors.
+    pub(super) fn offset_of(descriptor: &Bound<'_, PyAny>, _class: &Bound<'_, PyType>) -> Option<Offset> {
+        let is_slot = descriptor.get_type().name().is_ok_and(|name| name == "member_descriptor");
+        is_slot.then_some(Offset::Unknown)
     }
 
     pub(super) fn read<'py>(_obj: &Bound<'py, PyAny>, _offset: usize) -> Option<Bound<'py, PyAny>> {

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
 /// The types that have opcodes of their own in the pickle format, and the rest.
@@ -74,6 +74,25 @@ impl Kind {
         } else {
             Kind::Other
         }
+    }
+
+    /// The kind of the instances of exactly this type, if it is a builtin one from which others may be derived.
+    #[must_use]
+    pub fn of_type(ty: &Bound<'_, PyType>) -> Option<Kind> {
+        let py = ty.py();
+        let types = [
+            (PyInt::type_object_raw(py), Kind::Int),
+            (PyFloat::type_object_raw(py), Kind::Float),
+            (PyString::type_object_raw(py), Kind::Str),
+            (PyBytes::type_object_raw(py), Kind::Bytes),
+            (PyByteArray::type_object_raw(py), Kind::ByteArray),
+            (PyTuple::type_object_raw(py), Kind::Tuple),
+            (PyList::type_object_raw(py), Kind::List),
+            (PyDict::type_object_raw(py), Kind::Dict),
+            (PySet::type_object_raw(py), Kind::Set),
+            (PyFrozenSet::type_object_raw(py), Kind::FrozenSet),
+        ];
+        types.iter().find(|(known, _)| *known == ty.as_type_ptr()).map(|(_, kind)| *kind)
     }
 
     /// The kind of an object that is written whenever it is met: of `None`, a `bool`, `int` or `float`.

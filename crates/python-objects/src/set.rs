@@ -1,8 +1,9 @@
 //! Walking a set that user code or another thread may change under the walk.
 
 use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyList, PySet};
+use pyo3::types::{PyFrozenSet, PyIterator, PyList, PySet};
 
 use crate::walk::WALKS_COPIES;
 
@@ -54,4 +55,17 @@ impl<'py> SetCursor<'py> {
 /// `list(set)`: the items of one moment, in the order of the walk.
 pub fn items_of<'py>(set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     Ok(set.py().get_type::<PyList>().call1((set,))?.cast_into::<PyList>()?)
+}
+
+/// The items of one moment as the set itself has them, whatever a class that is derived from `set` or `frozenset` says.
+///
+/// # Errors
+/// What listing them raises.
+pub fn stored_items_of<'py>(set: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    let py = set.py();
+    if set.is_exact_instance_of::<PySet>() || set.is_exact_instance_of::<PyFrozenSet>() {
+        return items_of(set);
+    }
+    let ty = if set.is_instance_of::<PySet>() { py.get_type::<PySet>() } else { py.get_type::<PyFrozenSet>() };
+    items_of(&ty.call_method1(intern!(py, "__iter__"), (set,))?)
 }

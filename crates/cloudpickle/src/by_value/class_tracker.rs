@@ -26,7 +26,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyString, PyWeakref, PyWeakrefMethods, PyWeakrefReference};
 use python_objects::identity;
 
-use super::definition::Definition;
+use super::definition::{Definition, UNKNOWN};
 use super::spawned;
 use crate::address::ByAddress;
 use crate::runtime::Runtime;
@@ -57,8 +57,6 @@ struct Tracked {
     is_lasting: bool,
     /// The process that gave the class its id, if it did not arrive with one. A forked child is another process.
     home: Option<u32>,
-    /// What is told apart by identity in the class's fingerprints.
-    identities: Vec<usize>,
     /// The definition that was last sent from here, as pairs of numbers for name and contents.
     sent: Option<Vec<(u64, u64)>>,
     /// The definition that was last applied here.
@@ -67,7 +65,7 @@ struct Tracked {
 
 impl Tracked {
     fn new(class: Py<PyWeakref>, id: Py<PyString>, home: Option<u32>) -> Self {
-        Self { class, id, is_lasting: home.is_none(), home, identities: Vec::new(), sent: None, applied: None }
+        Self { class, id, is_lasting: home.is_none(), home, sent: None, applied: None }
     }
 }
 
@@ -199,8 +197,7 @@ impl ClassTracker {
         let py = class.py();
         let reference = weak_reference(class)?;
         // What is remembered under the id that it had stays.
-        let before = self.entry(class, |entry| (std::mem::take(&mut entry.identities), entry.sent.take()));
-        let (identities, sent) = before.unwrap_or_default();
+        let sent = self.entry(class, |entry| entry.sent.take()).flatten();
         let mut tables = self.lock(py);
         let id = loop {
             let count = tables.by_contents.entry(digest.to_owned()).or_default();
@@ -213,7 +210,7 @@ impl ClassTracker {
         };
         let text = PyString::new(py, &id).unbind();
         let tracked = Tracked::new(reference.clone_ref(py), text, Some(process::id()));
-        let tracked = Tracked { is_lasting: true, identities, sent, ..tracked };
+        let tracked = Tracked { is_lasting: true, sent, ..tracked };
         let replaced = tables.by_address.insert(identity::of(class), tracked);
         let replaced_id = tables.by_id.insert(id, reference);
         drop(tables);
@@ -319,17 +316,9 @@ impl ClassTracker {
         }
     }
 
-    /// What was told apart by identity in the class so far; to be given back with [`Self::note_sent`].
-    pub(crate) fn identities(&self, class: &Bound<'_, PyAny>) -> Vec<usize> {
-        self.entry(class, |entry| entry.identities.clone()).unwrap_or_default()
-    }
-
     /// Remembers the definition with which a class leaves this process.
-    pub(crate) fn note_sent(&self, class: &Bound<'_, PyAny>, definition: Vec<(u64, u64)>, identities: Vec<usize>) {
-        self.entry(class, |entry| {
-            entry.sent = Some(definition);
-            entry.identities = identities;
-        });
+    pub(crate) fn note_sent(&self, class: &Bound<'_, PyAny>, definition: Vec<(u64, u64)>) {
+        self.entry(class, |entry| entry.sent = Some(definition));
     }
 
     /// What to do with a definition with which a class arrived. Pickles of upstream have none.
@@ -344,7 +333,8 @@ impl ClassTracker {
             }
             let sent: Option<Definition> = entry.sent.as_ref().map(|sent| sent.iter().copied().collect());
             let is_known = |(name, value): (&u64, &u64)| {
-                [&entry.applied, &sent].into_iter().flatten().any(|known| known.get(name) == Some(value))
+                *value != UNKNOWN
+                    && [&entry.applied, &sent].into_iter().flatten().any(|known| known.get(name) == Some(value))
             };
             let edited = definition.iter().filter(|entry| !is_known(*entry)).map(|(name, _)| *name).collect();
             let gone = entry.applied.iter().flat_map(HashMap::keys);

@@ -56,7 +56,7 @@ pub(crate) fn module_by_reference<'py>(module: &Bound<'py, PyAny>, name: &Bound<
 }
 
 /// Whether `obj` is a type that C code made, and no program can change.
-fn is_made_by_c(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(super) fn is_made_by_c(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     // `Py_TPFLAGS_HEAPTYPE`, and `Py_TPFLAGS_IMMUTABLETYPE` since 3.10 (CPython's Include/object.h).
     const HEAPTYPE: u64 = 1 << 9;
     const IMMUTABLETYPE: u64 = 1 << 8;

@@ -36,7 +36,7 @@ pub(super) fn reduces_harmlessly(ty: &Bound<'_, PyType>) -> PyResult<bool> {
 }
 
 /// Whether `ty` is the dtype of arrays, or the type of a scalar, of the numpy that is loaded, and reduces as numpy's own do.
-pub(super) fn is_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+pub(crate) fn is_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = ty.py();
     // A subclass made in Python is asked.
     if !instance::name_of(ty).starts_with("numpy.") {
@@ -87,7 +87,7 @@ pub(super) fn is_named_tuple(ty: &Bound<'_, PyType>) -> PyResult<bool> {
 }
 
 /// Whether a class has none of the methods that reduce its instances, but those of `object`.
-pub(super) fn leaves_reducing_to_object(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+pub(crate) fn leaves_reducing_to_object(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = ty.py();
     let object = py.get_type::<PyAny>();
     for name in [intern!(py, "__reduce_ex__"), intern!(py, "__reduce__"), intern!(py, "__getstate__")] {

@@ -32,7 +32,7 @@ mod endless;
 mod engine;
 mod frame;
 mod hooks;
-mod known_types;
+pub(crate) mod known_types;
 mod made_of_code;
 mod made_whole;
 mod memo;

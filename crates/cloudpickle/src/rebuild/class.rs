@@ -234,7 +234,7 @@ pub(crate) fn class_setstate<'py>(obj: Bound<'py, PyAny>, state: &Bound<'py, PyA
 ///
 /// A method that is still what it was when it arrived is replaced by the one that arrived, which is the same: so methods
 /// go on to share globals and constants with the classes and functions they came with, and the class is written as it is
-/// where it comes from.
+/// where it comes from. So is an instance without contents, which methods compare by identity with what they came with.
 fn edit<'py>(
     class: &Bound<'py, PyAny>,
     attributes: &Bound<'py, PyDict>,
@@ -255,11 +255,13 @@ fn edit<'py>(
     for (name, value) in dict::items(attributes)? {
         let number = definition::name_number(&name);
         let replaced = || -> PyResult<bool> {
-            if !making::is_method(&value)? || !namespace.contains(&name)? {
+            if !(making::is_method(&value)? || definition::is_without_contents(&value)?)
+                || !namespace.contains(&name)?
+            {
                 return Ok(false);
             }
             let present = definition::fingerprint(&namespace.get_item(&name)?)?;
-            Ok(arrived.and_then(|arrived| arrived.get(&number)) == Some(&present))
+            Ok(present.is_some() && arrived.and_then(|arrived| arrived.get(&number)) == present.as_ref())
         };
         if edited.contains(&number) || replaced()? {
             to_set.set_item(&name, &value)?;

@@ -248,14 +248,13 @@ fn definition_of<'py>(
     }
     let py = class.py();
     let tracker = class_tracker::tracker(py);
-    let mut identities = tracker.identities(class);
-    let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value), &mut identities)?;
+    let fingerprints = definition::fingerprints(state.iter().map(|(_, value)| value))?;
     let mut sent = Vec::with_capacity(state.len());
     for (index, ((name, _), fingerprint)) in state.iter().zip(&fingerprints).enumerate() {
         let known = numbers.get(index).copied().flatten();
         sent.push((known.unwrap_or_else(|| definition::name_number(name)), *fingerprint));
     }
-    tracker.note_sent(class, sent, identities);
+    tracker.note_sent(class, sent);
     Ok(Some(definition::to_bytes(py, &fingerprints)))
 }
 
