@@ -326,7 +326,9 @@ impl<'py> Walk<'py> {
             }
             More::Text => {
                 let referents = Runtime::get(py).get_referents.bind(py).call1((value,))?.cast_into::<PyList>()?;
-                if !referents.iter().all(|referent| Kind::of_atom(&referent).is_some()) {
+                // Its type is one of them, if that is made at run time.
+                let ty = value.get_type();
+                if !referents.iter().all(|referent| referent.is(&ty) || Kind::of_atom(&referent).is_some()) {
                     return Ok(self.give_up());
                 }
                 base.call_method1(intern!(py, "__repr__"), (value,))?
