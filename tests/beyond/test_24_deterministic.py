@@ -356,6 +356,28 @@ def test_sets_that_contain_themselves():
     assert values == {"same": True, "deep": 3000, "digest": 64}
 
 
+def test_classes_made_from_sets_of_their_instances():
+    """Whether a class can be made from its attributes is tried out, for which no set is put in order."""
+    values = run_script(
+        """
+        import cloudpickle
+        class Meta(type):
+            def __init__(cls, name, bases, namespace): super().__init__(name, bases, namespace)
+        class Made(metaclass=Meta): pass
+        Made.members = {Made(), Made()}
+        outer = Made
+        for depth in range(20):
+            outer = Meta("Outer", (), {"members": {outer(), outer()}})
+        report(
+            own=cloudpickle.loads(cloudpickle.dumps(Made, deterministic=True)) is Made,
+            nested=cloudpickle.loads(cloudpickle.dumps(outer, deterministic=True)) is outer,
+            digests=[len(cloudpickle.fingerprint(made)) for made in (Made, outer)],
+        )
+        """
+    )
+    assert values == {"own": True, "nested": True, "digests": [64, 64]}
+
+
 def test_refusal_inside_a_set():
     source = """
     import cloudpickle, threading

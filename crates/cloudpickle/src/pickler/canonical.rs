@@ -69,10 +69,11 @@ impl<'py> Engine<'py, '_> {
         Ok(string.clone())
     }
 
-    /// Whether the elements of sets are to be put in order.
+    /// Whether the elements of sets are to be put in order. Not in an attempt, whose bytes nobody sees: their pickles would
+    /// have attempts of their own, and so without an end where a class is made from a set of its instances.
     #[inline]
     pub(super) fn orders_sets(&self) -> bool {
-        self.canonical.in_code > 0 || self.is_deterministic()
+        (self.canonical.in_code > 0 || self.is_deterministic()) && !self.probe.is_attempt()
     }
 
     /// Whether a set is being put in order at this moment, so that it is in the midst of itself.
