@@ -28,6 +28,7 @@ LACKING = {
     "room beside a limit": "it takes and returns memory in large pieces, so that a limit says nothing about a dump",
     "arrays": "numpy makes the parts of an array anew each time it is asked, and which of them are one object varies",
     "signatures": "its pickle.load and pickle.loads show other parameters than CPython's",
+    "types made in C": "those of its library are made in the interpreter or in Python: nobody can tell what they hold",
     "live attributes": "object.__reduce_ex__ takes a copy of an object's attributes, which then do not change",
 }
 

@@ -238,6 +238,7 @@ def test_another_object_at_the_same_place_arrives(driver, worker, first, step):
         driver.run(f"Counter.table = Counter.table + {step}\nCounter.table = Counter.table + {step}")
 
 
+@pytest.mark.also_upstream
 def test_what_methods_compare_by_identity_is_what_they_came_with(driver, worker):
     driver.run("""
         class Marker: pass

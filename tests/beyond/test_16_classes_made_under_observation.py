@@ -387,3 +387,83 @@ def test_what_raises_in_the_attempt_raises_in_the_dump():
         with pytest.raises(Exception, match="refused"):
             driver.pickle("Model")
         assert pickle.loads(driver.pickle("[1, 2]")) == [1, 2]
+
+
+@pytest.mark.also_upstream
+def test_reducers_of_the_program_run_once():
+    source = """
+    class Base:
+        def __init_subclass__(cls): pass
+    class Stream:
+        def __init__(self): self.items = iter([1, 2, 3])
+        def __reduce__(self): return list, (), None, self.items
+    class Model(Base):
+        stream = Stream()
+    """
+    assert ship(source, "Model", "value.stream") == [1, 2, 3]
+
+
+@pytest.mark.also_upstream
+def test_static_method_over_an_object_that_leads_back():
+    source = """
+    class Base:
+        def __init_subclass__(cls): pass
+    class Call:
+        def __init__(self, parts): self.count = len(parts)
+        def __reduce__(self): return Call, (Model.parts,)
+        def __call__(self): return self.count
+    class Part: pass
+    class Model(Base): pass
+    Part.model = Model
+    Model.parts = [Part(), Model]
+    Model.count = staticmethod(Call(Model.parts))
+    """
+    assert ship(source, "Model", "value.count()") == 2
+
+
+@pytest.mark.also_upstream
+def test_a_list_that_holds_itself_many_times():
+    """It is looked into once, and not as often as there are ways through it."""
+    source = """
+    class Base:
+        def __init_subclass__(cls): pass
+    class Model(Base):
+        knot = []
+    Model.knot.extend([Model.knot] * 40)
+    """
+    assert ship(source, "Model", "len(value.knot) == 40 and value.knot[39] is value.knot") is True
+
+
+@pytest.mark.also_upstream
+@pytest.mark.parametrize("hook", ["reducer_override", "persistent_id"])
+def test_what_only_a_hook_can_write(hook):
+    """The attempt knows no hooks: the class is made first."""
+    source = f"""
+    import io, threading, cloudpickle
+    lock = threading.Lock()
+    class Own(cloudpickle.Pickler):
+        def reducer_override(self, obj):
+            return (str, ("lock",)) if obj is lock and {hook!r} == "reducer_override" else super().reducer_override(obj)
+        def persistent_id(self, obj):
+            return "lock" if obj is lock and {hook!r} == "persistent_id" else None
+    class Base:
+        def __init_subclass__(cls): pass
+    class Holder:
+        def __init__(self, parts): self.count = len(parts); self.parts = parts
+        def __reduce__(self): return Holder, (self.parts,)
+    class Model(Base):
+        lock, parts = lock, []
+    Model.parts.append(Model)
+    Model.holder = Holder(Model.parts)
+    file = io.BytesIO()
+    Own(file).dump(Model)
+    """
+    with Peer() as driver, Peer() as worker:
+        driver.run(source)
+        worker.run("""
+        import io, pickle
+        class Unpickler(pickle.Unpickler):
+            def persistent_load(self, name): return name
+        """)
+        worker.run(f"value = Unpickler(io.BytesIO({driver.evaluate('file.getvalue()')!r})).load()")
+        assert worker.evaluate("[value.lock, value.holder.count]") == ["lock", 1]

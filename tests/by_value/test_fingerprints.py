@@ -10,7 +10,6 @@ import io
 import random
 import sys
 import threading
-import time
 import types
 import weakref
 
@@ -170,6 +169,7 @@ def in_place_of(base):
     return type(f"Of{base.__name__}", (OfUser, base), {})
 
 
+@pytest.mark.skipif(PYPY, reason="PyPy: its API asks the class")
 def test_no_code_of_the_program_runs():
     class WithSlot(OfUser):
         __slots__ = ("slot",)
@@ -187,6 +187,7 @@ def test_no_code_of_the_program_runs():
     assert attribute(WithSlot()) != UNKNOWN
 
 
+@not_on_pypy("types made in C")
 @pytest.mark.parametrize(
     "expression",
     [
@@ -228,6 +229,7 @@ def test_the_same_in_every_process(expression):
     assert not first["once"].endswith("0" * 16)
 
 
+@not_on_pypy("types made in C")
 @pytest.mark.parametrize(
     ("value", "edit"),
     [
@@ -246,17 +248,4 @@ def test_what_cannot_be_told_has_none():
     assert attribute([iter([1])]) == UNKNOWN
     assert attribute({"a": io.BytesIO()}) == UNKNOWN
     assert attribute(array.array("b", bytes((1 << 20) + 1))) == UNKNOWN
-    assert attribute(array.array("b", bytes(1 << 20))) != UNKNOWN
-
-
-def test_the_time_grows_with_the_number_of_objects():
-    def seconds(count):
-        kind = type("Kind", (), {"days": [datetime.date.fromordinal(day) for day in range(1, count)]})
-        times = []
-        for _ in range(3):
-            begin = time.process_time()
-            definition(kind)
-            times.append(time.process_time() - begin)
-        return min(times)
-
-    assert seconds(80_000) < 40 * max(seconds(8_000), 0.0005)
+    assert PYPY or attribute(array.array("b", bytes(1 << 20))) != UNKNOWN

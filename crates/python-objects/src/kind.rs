@@ -6,6 +6,9 @@ use pyo3::types::{
     PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType,
 };
 
+/// Whether an instance of a subclass is read without asking its class. PyPy's API calls `__iter__` and the like.
+pub const KNOWS_CONTENTS_OF_SUBCLASSES: bool = cfg!(not(PyPy));
+
 /// The types that have opcodes of their own in the pickle format, and the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

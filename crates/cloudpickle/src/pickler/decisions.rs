@@ -175,7 +175,7 @@ impl<'py> Engine<'py, '_> {
                 return Ok(Some(saved));
             }
         } else if !is_harmless && may_run_code_of_others(obj) {
-            self.before_code_of_others()?;
+            self.before_reducing(obj)?;
         } else {
             self.calls.another();
         }

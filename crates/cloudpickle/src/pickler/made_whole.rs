@@ -8,8 +8,9 @@
 use std::collections::HashSet;
 
 use pyo3::exceptions::PyException;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyString, PyTuple, PyType};
 use python_objects::identity;
 
 use super::BaseGlobals;
@@ -100,14 +101,26 @@ impl<'py> Engine<'py, '_> {
         Ok(true)
     }
 
-    /// Whether `class` would be reached again if it were written as this reduction has it, found out by doing that.
+    /// [`Engine::before_code_of_others`] that may reduce `obj`.
+    ///
+    /// # Errors
+    /// If the dump is to start over; in an attempt, if the code is not the standard library's: it would run twice.
+    pub(super) fn before_reducing(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        let is_attempt = self.made_whole.as_ref().is_some_and(|made_whole| made_whole.attempt.is_some());
+        if is_attempt && !obj.is_instance_of::<PyType>() && !is_of_standard_library(&obj.get_type())? {
+            return Err(self.optimism.start_over());
+        }
+        self.before_code_of_others()
+    }
+
+    /// Whether `class` would be reached again if it were written as this reduction has it, as far as that can be found out
+    /// without running a program's reducers, which would run twice. Where it cannot, it counts as reached.
     ///
     /// Attempts are not nested. What one meets on the way it goes through as the dump will, so that it finds out about
     /// other classes too: a chain of them takes one attempt.
     ///
     /// # Errors
-    /// What is no `Exception`, such as a `KeyboardInterrupt`; and if the dump is to start over. What else is raised will be
-    /// raised again.
+    /// What is no `Exception`, such as a `KeyboardInterrupt`.
     fn leads_back(
         &mut self,
         class: &Bound<'py, PyAny>,
@@ -127,11 +140,10 @@ impl<'py> Engine<'py, '_> {
         if let Some(known) = self.made_whole().known.get(&owner) {
             return Ok(known.leads_back);
         }
-        self.before_code_of_others()?;
         let (result, attempt) = self.attempt_to_write(&reduction.args, owner, waiting.clone());
         let leads_back = match result {
-            Ok(found) => found,
-            Err(error) if error.is_instance_of::<PyException>(self.py) => false,
+            Ok(()) => false,
+            Err(error) if error.is_instance_of::<PyException>(self.py) => true,
             Err(error) => return Err(error),
         };
         let known = &mut self.made_whole().known;
@@ -146,13 +158,16 @@ impl<'py> Engine<'py, '_> {
         Ok(leads_back)
     }
 
-    /// Writes what a class is made from to nowhere, with the memo as it is. Returns whether the class was reached.
+    /// Writes what a class is made from to nowhere, with the memo as it is.
+    ///
+    /// # Errors
+    /// If the class is reached, or a program's reducer would run; and what is raised on the way.
     fn attempt_to_write(
         &mut self,
         args: &Bound<'py, PyTuple>,
         of: usize,
         waiting: HashSet<usize>,
-    ) -> (PyResult<bool>, Option<Attempt<'py>>) {
+    ) -> (PyResult<()>, Option<Attempt<'py>>) {
         let py = self.py;
         // Random ones are given for good, and will be wanted. Without them every string is looked at, which takes longer.
         let ids = if self.settings.ids == Ids::Random { Ids::Random } else { Ids::LeftOut };
@@ -166,15 +181,29 @@ impl<'py> Engine<'py, '_> {
             known: ByAddress::default(),
             attempt: Some(Attempt { of, met: Vec::new(), reached_another: false }),
         }));
-        let result = match engine.dump(args) {
-            Err(_) if engine.optimism.must_start_over() => Ok(true),
-            result => result.map(|()| false),
-        };
+        let result = engine.dump(args);
         let attempt = engine.made_whole().attempt.take();
         drop(engine);
         let forgotten = memo.forget_since(py, remembered);
         *self.memo = memo;
         drop(forgotten);
         (result, attempt)
+    }
+}
+
+/// The modules of the standard library whose objects stand in classes most often, for Python 3.9, which does not say which
+/// modules are its own.
+const STANDARD: [&str; 10] =
+    ["builtins", "types", "typing", "functools", "collections", "re", "datetime", "decimal", "enum", "weakref"];
+
+/// Whether it is a type of the standard library.
+fn is_of_standard_library(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+    let py = ty.py();
+    let Ok(module) = ty.getattr(intern!(py, "__module__"))?.cast_into::<PyString>() else { return Ok(false) };
+    let module = module.to_string_lossy();
+    let package = module.split('.').next().unwrap_or_default();
+    match py.import(intern!(py, "sys"))?.getattr_opt(intern!(py, "stdlib_module_names"))? {
+        Some(names) => names.contains(package),
+        None => Ok(STANDARD.contains(&package)),
     }
 }

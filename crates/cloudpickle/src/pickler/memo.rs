@@ -24,6 +24,8 @@ pub(crate) struct Memo {
     /// The same, but no more than have an index of four bytes.
     room_at_once: usize,
     objects: Vec<Py<PyAny>>,
+    /// How many objects there were when the table grew last, which put all of them elsewhere.
+    grown_with: usize,
 }
 
 /// Twelve bytes, because a memo is as large as what is pickled: with the list of objects, that is what C pickle's takes.
@@ -92,7 +94,7 @@ impl Default for Memo {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { table: Vec::new(), first: 1, bits: 0, room: 0, room_at_once: 0, objects: Vec::new() }
+        Self { table: Vec::new(), first: 1, bits: 0, room: 0, room_at_once: 0, objects: Vec::new(), grown_with: 0 }
     }
 
     /// Forgets everything, and gives up its memory if that is much.
@@ -269,6 +271,7 @@ impl Memo {
         let entries = std::mem::replace(&mut self.table, table);
         self.bits = len.trailing_zeros();
         self.room = room;
+        self.grown_with = self.objects.len();
         self.room_at_once = room.min((u32::MAX - GREATEST_FIRST) as usize);
         for entry in entries {
             if !entry.is_free(self.first) {
@@ -290,6 +293,14 @@ impl Memo {
         if len == 0 {
             // Without an allocation: the dump may have failed for lack of memory.
             return self.take_objects();
+        }
+        if len >= self.grown_with {
+            // The last one first: no entry was put behind it on its way.
+            for index in (len..self.objects.len()).rev() {
+                let at = self.find(identity::of(self.objects[index].bind(py)));
+                self.table[at] = FREE;
+            }
+            return self.objects.split_off(len);
         }
         let forgotten = self.objects.split_off(len);
         let entry_of = |object: &Py<PyAny>| self.table[self.find(identity::of(object.bind(py)))];
@@ -352,6 +363,7 @@ impl Memo {
             bits: self.bits,
             room: self.room,
             room_at_once: self.room_at_once,
+            grown_with: self.grown_with,
             objects: self.objects.iter().map(|object| object.clone_ref(py)).collect(),
         }
     }

@@ -123,10 +123,11 @@ pub(crate) fn leads<'py>(
         return Ok(Leads::Elsewhere);
     }
     let attributes = state.get_item(0)?.cast_into::<PyDict>()?;
+    let mut look = Look { class, left: OBJECTS };
     let (mut is_made_whole, mut furthest) = (false, Leads::Elsewhere);
     for (name, value) in dict::items(&args.get_item(3)?.cast_into::<PyDict>()?)? {
         is_made_whole = is_made_whole || attributes.contains(name)?;
-        furthest = furthest.max(value_leads(&value, class, DEPTH));
+        furthest = furthest.max(look.value(&value, DEPTH)?);
     }
     if !is_made_whole {
         return Ok(Leads::Elsewhere);
@@ -142,51 +143,76 @@ pub(crate) fn leads<'py>(
 
 /// How deep containers are looked into. A model of pydantic stands in its own schema, some dicts and lists down.
 const DEPTH: usize = 8;
+/// How many objects are looked at: an attempt goes through more of them quicker, for it meets each only once.
+const OBJECTS: usize = 10_000;
 
-fn value_leads(value: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>, depth: usize) -> Leads {
-    match Kind::of(value) {
-        Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::ByteArray => {
-            Leads::Elsewhere
+/// A look into what a class is made from.
+struct Look<'a, 'py> {
+    class: &'a Bound<'py, PyAny>,
+    /// How many objects may still be looked at.
+    left: usize,
+}
+
+impl<'py> Look<'_, 'py> {
+    fn value(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<Leads> {
+        if self.left == 0 {
+            return Ok(Leads::Unknown);
         }
-        Kind::Tuple => value.cast::<PyTuple>().map_or(Leads::Unknown, |tuple| furthest(tuple, class, depth)),
-        Kind::List => value.cast::<PyList>().map_or(Leads::Unknown, |list| furthest(list, class, depth)),
-        Kind::Dict => value.cast::<PyDict>().map_or(Leads::Unknown, |dict| {
-            furthest(dict.values(), class, depth).max(furthest(dict.keys(), class, depth))
-        }),
-        Kind::Set | Kind::FrozenSet => Leads::Unknown,
-        Kind::Other => {
-            let runtime = Runtime::get(value.py());
-            let methods = [&runtime.classmethod_type, &runtime.staticmethod_type, &runtime.property_type];
-            if value.is(class) {
-                Leads::Back
-            } else if value.is_exact_instance_of::<PyFunction>()
-                || methods.iter().any(|method| value.get_type().is(*method))
-            {
-                Leads::Elsewhere
-            } else {
-                Leads::Unknown
+        self.left -= 1;
+        match Kind::of(value) {
+            Kind::None | Kind::Bool | Kind::Int | Kind::Float | Kind::Str | Kind::Bytes | Kind::ByteArray => {
+                Ok(Leads::Elsewhere)
+            }
+            Kind::Tuple => self.furthest(value.cast::<PyTuple>()?, depth),
+            Kind::List => self.furthest(value.cast::<PyList>()?, depth),
+            Kind::Dict => {
+                let dict = value.cast::<PyDict>()?;
+                let values = self.furthest(dict.values(), depth)?;
+                if values == Leads::Back { Ok(values) } else { Ok(values.max(self.furthest(dict.keys(), depth)?)) }
+            }
+            Kind::Other if value.is(self.class) => Ok(Leads::Back),
+            Kind::Other if is_made_of_functions(value)? => Ok(Leads::Elsewhere),
+            Kind::Set | Kind::FrozenSet | Kind::Other => Ok(Leads::Unknown),
+        }
+    }
+
+    /// The furthest that one of the values leads.
+    fn furthest(&mut self, values: impl IntoIterator<Item = Bound<'py, PyAny>>, depth: usize) -> PyResult<Leads> {
+        if depth == 0 {
+            return Ok(Leads::Unknown);
+        }
+        let mut furthest = Leads::Elsewhere;
+        for value in values {
+            furthest = furthest.max(self.value(&value, depth - 1)?);
+            if furthest == Leads::Back {
+                break;
+            }
+            if self.left == 0 {
+                return Ok(Leads::Unknown);
             }
         }
+        Ok(furthest)
     }
 }
 
-/// The furthest that one of the values leads.
-fn furthest<'py>(
-    values: impl IntoIterator<Item = Bound<'py, PyAny>>,
-    class: &Bound<'py, PyAny>,
-    depth: usize,
-) -> Leads {
-    if depth == 0 {
-        return Leads::Unknown;
-    }
-    let mut furthest = Leads::Elsewhere;
-    for value in values {
-        furthest = furthest.max(value_leads(&value, class, depth - 1));
-        if furthest == Leads::Back {
-            break;
+/// Whether it is a function, or a method or property that has functions and nothing else.
+fn is_made_of_functions(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = value.py();
+    let (ty, runtime) = (value.get_type(), Runtime::get(py));
+    let parts: &[&Bound<'_, PyString>] = if ty.is(&runtime.classmethod_type) || ty.is(&runtime.staticmethod_type) {
+        &[intern!(py, "__func__")]
+    } else if ty.is(&runtime.property_type) {
+        &[intern!(py, "fget"), intern!(py, "fset"), intern!(py, "fdel")]
+    } else {
+        return Ok(value.is_exact_instance_of::<PyFunction>());
+    };
+    for part in parts {
+        let part = value.getattr(*part)?;
+        if !part.is_none() && !part.is_exact_instance_of::<PyFunction>() {
+            return Ok(false);
         }
     }
-    furthest
+    Ok(true)
 }
 
 /// The functions among the arguments by which a class or an enumeration is made, and the variables of their closures.

@@ -8,7 +8,7 @@ use pyo3::types::{
 use python_objects::code::Field;
 use python_objects::compat::code::FIELDS;
 use python_objects::function::FunctionParts;
-use python_objects::kind::{Kind, exact};
+use python_objects::kind::{KNOWS_CONTENTS_OF_SUBCLASSES, Kind, exact};
 use python_objects::set::stored_items_of;
 use python_objects::text::characters;
 use python_objects::{class, identity, int, proxy};
@@ -97,6 +97,9 @@ impl<'py> Walk<'py> {
         depth: usize,
         is_entered: bool,
     ) -> PyResult<u64> {
+        if is_entered && !KNOWS_CONTENTS_OF_SUBCLASSES {
+            return Ok(self.give_up());
+        }
         let entered = |value| if is_entered { None } else { Some(value) };
         Ok(match kind {
             Kind::Int => number(value.cast::<PyInt>()?)?,
@@ -323,7 +326,8 @@ impl<'py> Walk<'py> {
         if let Some(earlier) = self.revisited(function) {
             return Ok(earlier);
         }
-        let code = parts.code.cast_exact::<PyCode>()?;
+        // Functions that are built in are functions, too, on PyPy.
+        let Ok(code) = parts.code.cast_exact::<PyCode>() else { return Ok(qualified_name(function)) };
         let known = KnownCode::of(code)?;
         if let Some(made) = recursive_repr::Parts::of(function, &parts, &known)? {
             let parts = [made.fillvalue.as_ref(), Some(&made.user_function), Some(&parts.name)];
