@@ -104,10 +104,10 @@ impl<'py> Engine<'py, '_> {
     /// [`Engine::before_code_of_others`] that may reduce `obj`.
     ///
     /// # Errors
-    /// If the dump is to start over; in an attempt, if the code is not the standard library's: it would run twice.
+    /// If the dump is to start over; in an attempt, if the code may be the program's: it would run twice.
     pub(super) fn before_reducing(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let is_attempt = self.made_whole.as_ref().is_some_and(|made_whole| made_whole.attempt.is_some());
-        if is_attempt && !obj.is_instance_of::<PyType>() && !is_of_standard_library(&obj.get_type())? {
+        if is_attempt && !obj.is_instance_of::<PyType>() && !is_of_library(&obj.get_type())? {
             return Err(self.optimism.start_over());
         }
         self.before_code_of_others()
@@ -196,12 +196,15 @@ impl<'py> Engine<'py, '_> {
 const STANDARD: [&str; 10] =
     ["builtins", "types", "typing", "functools", "collections", "re", "datetime", "decimal", "enum", "weakref"];
 
-/// Whether it is a type of the standard library.
-fn is_of_standard_library(ty: &Bound<'_, PyType>) -> PyResult<bool> {
+/// Whether it is a type of the standard library or of this package.
+fn is_of_library(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     let py = ty.py();
     let Ok(module) = ty.getattr(intern!(py, "__module__"))?.cast_into::<PyString>() else { return Ok(false) };
     let module = module.to_string_lossy();
     let package = module.split('.').next().unwrap_or_default();
+    if package == "cloudpickle" {
+        return Ok(true);
+    }
     match py.import(intern!(py, "sys"))?.getattr_opt(intern!(py, "stdlib_module_names"))? {
         Some(names) => names.contains(package),
         None => Ok(STANDARD.contains(&package)),
