@@ -44,6 +44,12 @@ pub(super) struct Postponed<'py> {
     pub(super) states: Vec<Vec<Step<'py>>>,
 }
 
+impl MadeWhole<'_> {
+    fn is_in_the_making(&self, class: usize) -> bool {
+        self.postponed.iter().any(|postponed| postponed.owner == class)
+    }
+}
+
 struct Known<'py> {
     /// Keeps the address.
     _class: Bound<'py, PyAny>,
@@ -82,23 +88,27 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn postpone(&mut self, reduction: &Reduction<'py>, obj: &Bound<'py, PyAny>) -> PyResult<bool> {
         let Some(waiting) = making::postponable(&reduction.callable, &reduction.args)? else { return Ok(false) };
         let owner = identity::of(obj);
-        let made_whole = self.made_whole.get_or_insert_default();
-        let is_again = made_whole.postponed.iter().any(|postponed| postponed.owner == owner);
-        if let Some(attempt) = &mut made_whole.attempt {
+        let made_whole = self.made_whole.as_deref_mut();
+        let is_again = made_whole.as_ref().is_some_and(|made_whole| made_whole.is_in_the_making(owner));
+        if let Some(attempt) = made_whole.and_then(|made_whole| made_whole.attempt.as_mut()) {
             if is_again && owner == attempt.of {
                 return Err(self.optimism.start_over());
             }
             attempt.reached_another |= is_again;
             attempt.met.push(obj.clone());
         }
-        if self.settings.fast || is_again || self.leads_back(obj, reduction, &waiting)? {
+        let is_made_whole = making::is_made_whole(reduction)?;
+        if self.settings.fast || is_again || is_made_whole && self.leads_back(obj, &reduction.args, &waiting)? {
             if let Some(state) = &reduction.state {
                 making::remove_attributes(&reduction.args, state)?;
             }
             return Ok(false);
         }
-        self.made_whole().postponed.push(Postponed { owner, waiting, states: Vec::new() });
-        Ok(true)
+        let has_to_be_known = is_made_whole || !waiting.is_empty();
+        if has_to_be_known {
+            self.made_whole().postponed.push(Postponed { owner, waiting, states: Vec::new() });
+        }
+        Ok(has_to_be_known)
     }
 
     /// [`Engine::before_code_of_others`] that may reduce `obj`.
@@ -113,7 +123,7 @@ impl<'py> Engine<'py, '_> {
         self.before_code_of_others()
     }
 
-    /// Whether `class` would be reached again if it were written as this reduction has it, as far as that can be found out
+    /// Whether `class` would be reached again if what it is made from were written, as far as that can be found out
     /// without running a program's reducers, which would run twice. Where it cannot, it counts as reached.
     ///
     /// Attempts are not nested. What one meets on the way it goes through as the dump will, so that it finds out about
@@ -124,14 +134,13 @@ impl<'py> Engine<'py, '_> {
     fn leads_back(
         &mut self,
         class: &Bound<'py, PyAny>,
-        reduction: &Reduction<'py>,
+        args: &Bound<'py, PyTuple>,
         waiting: &HashSet<usize>,
     ) -> PyResult<bool> {
-        let Some(state) = &reduction.state else { return Ok(false) };
         if self.probe.is_attempt() {
             return Ok(false);
         }
-        match making::leads(class, &reduction.callable, &reduction.args, state)? {
+        match making::leads(class, args)? {
             Leads::Elsewhere => return Ok(false),
             Leads::Back => return Ok(true),
             Leads::Unknown => {}
@@ -140,7 +149,7 @@ impl<'py> Engine<'py, '_> {
         if let Some(known) = self.made_whole().known.get(&owner) {
             return Ok(known.leads_back);
         }
-        let (result, attempt) = self.attempt_to_write(&reduction.args, owner, waiting.clone());
+        let (result, attempt) = self.attempt_to_write(args, owner, waiting.clone());
         let leads_back = match result {
             Ok(()) => false,
             Err(error) if error.is_instance_of::<PyException>(self.py) => true,

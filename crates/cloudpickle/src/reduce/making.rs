@@ -12,6 +12,7 @@ use python_objects::kind::Kind;
 use python_objects::{dict, identity};
 
 use super::recursive_repr;
+use super::reduction::Reduction;
 use crate::by_value::lookup;
 use crate::rebuild::Wire;
 use crate::rebuild::cell::contents;
@@ -111,26 +112,27 @@ pub(crate) enum Leads {
     Back,
 }
 
-/// Where the arguments lead by which a class is made, if they hold attributes that its state sets too.
-pub(crate) fn leads<'py>(
-    class: &Bound<'py, PyAny>,
-    callable: &Bound<'py, PyAny>,
-    args: &Bound<'py, PyTuple>,
-    state: &Bound<'py, PyAny>,
-) -> PyResult<Leads> {
-    let py = class.py();
-    if !callable.is(&Wire::get(py).make_skeleton_class) {
-        return Ok(Leads::Elsewhere);
+/// Whether a reduction makes a class whose arguments hold attributes that its state sets too.
+pub(crate) fn is_made_whole(reduction: &Reduction<'_>) -> PyResult<bool> {
+    let Some(state) = &reduction.state else { return Ok(false) };
+    if !reduction.callable.is(&Wire::get(state.py()).make_skeleton_class) {
+        return Ok(false);
     }
     let attributes = state.get_item(0)?.cast_into::<PyDict>()?;
-    let mut look = Look { class, left: OBJECTS };
-    let (mut is_made_whole, mut furthest) = (false, Leads::Elsewhere);
-    for (name, value) in dict::items(&args.get_item(3)?.cast_into::<PyDict>()?)? {
-        is_made_whole = is_made_whole || attributes.contains(name)?;
-        furthest = furthest.max(look.value(&value, DEPTH)?);
+    for name in reduction.args.get_item(3)?.cast_into::<PyDict>()?.keys() {
+        if attributes.contains(name)? {
+            return Ok(true);
+        }
     }
-    if !is_made_whole {
-        return Ok(Leads::Elsewhere);
+    Ok(false)
+}
+
+/// Where the arguments lead by which a class is made.
+pub(crate) fn leads<'py>(class: &Bound<'py, PyAny>, args: &Bound<'py, PyTuple>) -> PyResult<Leads> {
+    let mut look = Look { class, left: OBJECTS };
+    let mut furthest = Leads::Elsewhere;
+    for (_, value) in dict::items(&args.get_item(3)?.cast_into::<PyDict>()?)? {
+        furthest = furthest.max(look.value(&value, DEPTH)?);
     }
     for base in args.get_item(2)?.try_iter()?.chain([args.get_item(0)]) {
         let base = base?;
