@@ -187,6 +187,19 @@ def test_no_code_of_the_program_runs():
     assert attribute(WithSlot()) != UNKNOWN
 
 
+def test_a_list_that_cannot_be_walked():
+    """PyPy's API asks its class, so that there nothing is known of it; nothing is raised."""
+
+    class Unwalked(list):
+        def __iter__(self):
+            raise AssertionError("code of the program ran")
+
+    one, same, other = (attribute(Unwalked([number])) for number in (1, 1, 2))
+    assert one == same
+    assert (one == UNKNOWN) is PYPY
+    assert (one == other) is PYPY
+
+
 @not_on_pypy("types made in C")
 @pytest.mark.parametrize(
     "expression",

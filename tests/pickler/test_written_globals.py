@@ -99,14 +99,19 @@ def test_closure_that_reaches_itself():
     assert arrived() == (arrived, 5)
 
 
-def test_each_dump_of_a_pickler_is_whole():
-    (first, second), _ = functions("lambda: (value, table)", "lambda: (table, value)", value=1, table=[1])
+def unpickler_of_two_dumps(first, second):
+    """Of one pickler."""
     file = io.BytesIO()
     pickler = Pickler(file)
     pickler.dump(first)
     pickler.dump(second)
     file.seek(0)
-    unpickler = pickle.Unpickler(file)
+    return pickle.Unpickler(file)
+
+
+def test_each_dump_of_a_pickler_is_whole():
+    (first, second), _ = functions("lambda: (value, table)", "lambda: (table, value)", value=1, table=[1])
+    unpickler = unpickler_of_two_dumps(first, second)
     # The reader may do what it likes with what it has.
     unpickler.load().__globals__.clear()
     assert unpickler.load()() == ([1], 1)
@@ -114,12 +119,7 @@ def test_each_dump_of_a_pickler_is_whole():
 
 def test_each_dump_of_a_pickler_has_the_names_that_relative_imports_need():
     (first, second), _ = functions("lambda: __file__", "lambda: [__file__]", __file__="script.py")
-    file = io.BytesIO()
-    pickler = Pickler(file)
-    pickler.dump(first)
-    pickler.dump(second)
-    file.seek(0)
-    unpickler = pickle.Unpickler(file)
+    unpickler = unpickler_of_two_dumps(first, second)
     unpickler.load().__globals__.clear()
     assert unpickler.load()() == ["script.py"]
 

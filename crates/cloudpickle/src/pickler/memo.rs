@@ -257,8 +257,8 @@ impl Memo {
 
     #[cold]
     fn grow(&mut self) {
-        // Large tables double, small ones quadruple, as CPython's memo does; the smallest doubles, to be kept when it grew once,
-        // and because ten thousand instances took twice as long where the table of 32 768 was left out.
+        // Large tables double, small ones quadruple, as CPython's memo does. The smallest doubles: ten thousand instances
+        // took twice as long where the table of 32 768 was left out.
         let factor = if self.table.len() > 50_000 || self.table.len() == SMALLEST_TABLE { 2 } else { 4 };
         let len = (self.table.len() * factor).max(SMALLEST_TABLE);
         let room = len / 3 * 2;

@@ -272,6 +272,7 @@ impl<'py> Walk<'py> {
             Contents::Nothing | Contents::Builtin(_) | Contents::Unknown => Ok(self.give_up()),
         }
     }
+
     fn row(&mut self, row: &Row, base: &Bound<'py, PyType>, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<u64> {
         let mut digest = const { Digest::of("row") };
         for name in row.attributes {
