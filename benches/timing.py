@@ -21,7 +21,7 @@ SHORTEST_TURN = 0.001
 LONGEST_TURN = 0.04
 # From here on a call is timed alone.
 LONG_CALL = 0.0005
-FEWEST_ROUNDS = 5
+FEWEST_ROUNDS = 11
 # How many inputs that serve once are made for one turn.
 MOST_FRESH = 50
 

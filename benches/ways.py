@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import tempfile
 from pathlib import Path
@@ -42,6 +43,20 @@ class _Wrapped(Dumps):
         return ()
 
 
+class Written:
+    """A new file, removed with this object. The clock stands when a result goes, and the next file is a new one too.
+
+    Files that are overwritten are no measure of `dump`: ext4 writes a file that was truncated to the disk when it is
+    closed, which took 35 ms or 55 ms for the same 100 MB; the same call with new files took 26 ms each time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __del__(self) -> None:
+        self.path.unlink()
+
+
 class File(_Wrapped):
     """`dump` to a new file and `load` from it."""
 
@@ -50,29 +65,30 @@ class File(_Wrapped):
     def __init__(self) -> None:
         # Removed when the process ends.
         self._folder = tempfile.TemporaryDirectory()
+        self._numbers = itertools.count()
 
     def write(self, side: Side) -> Callable[[Any], Any]:
-        path = Path(self._folder.name) / side.name
-        dump, protocol = side.dump, side.protocol
+        folder, numbers, dump, protocol = Path(self._folder.name), self._numbers, side.dump, side.protocol
 
-        def write(obj: Any) -> Path:
-            with open(path, "wb") as file:
+        def write(obj: Any) -> Written:
+            written = Written(folder / str(next(numbers)))
+            with open(written.path, "wb") as file:
                 dump(obj, file, *protocol)
-            return path
+            return written
 
         return write
 
     def read(self, side: Side) -> Callable[[Any], Any]:
         load = side.load
 
-        def read(path: Path) -> Any:
-            with open(path, "rb") as file:
+        def read(written: Written) -> Any:
+            with open(written.path, "rb") as file:
                 return load(file)
 
         return read
 
-    def size(self, payload: Path) -> int:
-        return payload.stat().st_size
+    def size(self, payload: Written) -> int:
+        return payload.path.stat().st_size
 
 
 class OutOfBand(_Wrapped):
