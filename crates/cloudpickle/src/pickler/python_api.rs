@@ -224,8 +224,8 @@ pub(crate) struct PicklerCore {
 
 #[pymethods]
 impl PicklerCore {
+    /// All arguments are given by their places: by name, they would take longer than all that is done here.
     #[new]
-    #[pyo3(signature = (file, protocol = None, buffer_callback = None, *, fix_imports = true, deterministic = None, by_value = None))]
     fn new(
         file: &Bound<'_, PyAny>,
         protocol: Option<&Bound<'_, PyAny>>,

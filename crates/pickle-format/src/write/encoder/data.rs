@@ -8,6 +8,9 @@ use crate::protocol::Protocol;
 use crate::write::buffer::Buffer;
 use crate::write::frame::is_large;
 
+/// For data of this length, room is made beforehand: the buffer may have a better place for it than where it is now.
+const LONG: usize = 8 << 10;
+
 impl<B: Buffer> Encoder<B> {
     /// A `str`, from protocol 1 on: `SHORT_BINUNICODE`, `BINUNICODE` or `BINUNICODE8`.
     ///
@@ -85,8 +88,10 @@ impl<B: Buffer> Encoder<B> {
 
     /// A payload of `len` bytes, which `append` adds to the buffer: for data that is not in one slice.
     pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut B)) -> Result<()> {
-        if is_large(len) {
+        if len >= LONG {
             self.reserve(len)?;
+        }
+        if is_large(len) {
             self.payload_header(payload, len as u64)?;
         } else {
             let header = payload.header(len as u64, self.protocol)?;
@@ -100,8 +105,8 @@ impl<B: Buffer> Encoder<B> {
 
     #[inline]
     fn payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
-        if is_large(data.len()) {
-            return self.large_payload(payload, data);
+        if data.len() >= LONG {
+            return self.payload_with(payload, data.len(), |buffer| buffer.extend_from_slice(data));
         }
         match payload.header(data.len() as u64, self.protocol)? {
             PayloadHeader::One(header) => self.write_with_data(&header, data),
@@ -111,15 +116,7 @@ impl<B: Buffer> Encoder<B> {
         Ok(())
     }
 
-    #[cold]
-    fn large_payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
-        self.reserve(data.len())?;
-        self.payload_header(payload, data.len() as u64)?;
-        self.buffer.extend_from_slice(data);
-        Ok(())
-    }
-
-    /// Makes room for a large payload. A process that runs out of memory does so here, where it can be told.
+    /// Makes room for a long payload. A process that runs out of memory does so here, where it can be told.
     fn reserve(&mut self, len: usize) -> Result<()> {
         let room = self.referenced.as_ref().map_or(0, |referenced| referenced.room());
         if self.buffer.try_reserve(len.saturating_add(HEADERS + room)) {
