@@ -162,12 +162,11 @@ class PicklerCore:
     def __new__(
         cls,
         file: _Writable,
-        protocol: int | None = None,
-        buffer_callback: _BufferCallback | None = None,
-        *,
-        fix_imports: bool = True,
-        deterministic: bool | None = None,
-        by_value: Iterable[ModuleType] | None = None,
+        protocol: int | None,
+        buffer_callback: _BufferCallback | None,
+        fix_imports: bool,
+        deterministic: bool | None,
+        by_value: Iterable[ModuleType] | None,
     ) -> PicklerCore: ...
     def dump(self, pickler: pickle.Pickler, obj: Any) -> None: ...
     # A reduce tuple, or NotImplemented.

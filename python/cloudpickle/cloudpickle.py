@@ -178,20 +178,13 @@ class Pickler(pickle.Pickler):
         deterministic: bool | None = None,
         by_value: Iterable[ModuleType] | None = None,
     ) -> None:
+        # The base class is not initialised: all that counts of it is that it is one, and its attributes `bin` and `fast`.
+        # The memo and the buffer that it would make are not used, and took as long to make as all the rest.
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
-        if PYPY:
-            self.bin = self.proto > 0
-        else:
-            # The base class checks the arguments, and has the attributes `bin` and `fast`.
-            super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
         self._core = _native.PicklerCore(
-            file,
-            self.proto,
-            buffer_callback,
-            fix_imports=fix_imports,
-            deterministic=deterministic,
-            by_value=by_value,
+            file, self.proto, buffer_callback, fix_imports, deterministic, by_value
         )
+        self.bin = self.proto != 0
 
     def dump(self, obj: Any) -> None:
         """Write one pickle of `obj` to the file.
@@ -201,7 +194,11 @@ class Pickler(pickle.Pickler):
                 pickler can be used again.
             RuntimeError: called from a hook of this pickler, or while another thread is in its `dump`.
         """
-        self._core_or_error().dump(self, obj)
+        try:
+            core = self._core
+        except AttributeError:
+            core = self._core_or_error()
+        core.dump(self, obj)
 
     def reducer_override(self, obj: Any) -> Any:
         """The reduce tuple of a function or class that travels by value, or of a module made at run time.
