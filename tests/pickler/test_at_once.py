@@ -37,7 +37,7 @@ def check(value):
     assert pickle.loads(short) == value
     if sys.implementation.name == "cpython":
         file = io.BytesIO()
-        cloudpickle.dump(value, file)
+        cloudpickle.Pickler(file).dump(value)
         assert file.getvalue() == pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 

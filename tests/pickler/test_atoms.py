@@ -82,7 +82,7 @@ def test_text_and_bytes_around_a_frames_size(size):
     for value in ("x" * size, b"x" * size, ["x" * size, "tail", b"tail"]):
         assert round_trip(value) == value
         file = io.BytesIO()
-        cloudpickle.dump(value, file)
+        cloudpickle.Pickler(file).dump(value)
         assert file.getvalue() == pickle.dumps(value, protocol=5)
         optimized = pickletools.optimize(pickle.dumps(value, protocol=5))
         assert pickletools.optimize(cloudpickle.dumps(value)) == optimized

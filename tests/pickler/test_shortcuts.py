@@ -779,7 +779,7 @@ def test_dtypes_in_a_file():
     numpy = pytest.importorskip("numpy", reason="no numpy for this Python")
     dtypes = [numpy.dtype("i4"), numpy.dtype("f8")]
     file = io.BytesIO()
-    cloudpickle.dump(dtypes, file)
+    cloudpickle.Pickler(file).dump(dtypes)
     assert file.getvalue() == pickle.dumps(dtypes, protocol=5)
 
 

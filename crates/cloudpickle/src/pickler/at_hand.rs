@@ -23,7 +23,8 @@ impl AtHand {
     /// Of an earlier dump, if it is not in use by one that this is inside of.
     #[inline]
     pub(super) fn take() -> Option<Box<Self>> {
-        AT_HAND.take()
+        // At the end of a thread there is nothing left.
+        AT_HAND.try_with(Cell::take).ok().flatten()
     }
 
     /// Keeps what is not large. Destructors of what the memo held may run code that dumps, and keeps another.
@@ -36,6 +37,22 @@ impl AtHand {
         {
             referenced.clear();
         }
-        AT_HAND.set(Some(self));
+        let _ = AT_HAND.try_with(|at_hand| at_hand.set(Some(self)));
+    }
+
+    /// For the dumps of a pickler: the memory that is at hand, or a new memo.
+    pub(super) fn take_memo(py: Python<'_>) -> Memo {
+        let Some(mut at_hand) = Self::take() else { return Memo::new() };
+        let memo = std::mem::take(&mut at_hand.memo);
+        at_hand.put_back(py);
+        memo
+    }
+
+    /// Keeps the memory of a memo from [`take_memo`](Self::take_memo), and nothing in it.
+    pub(super) fn put_back_memo(py: Python<'_>, memo: Memo) {
+        let mut at_hand = Self::take().unwrap_or_default();
+        let replaced = std::mem::replace(&mut at_hand.memo, memo);
+        at_hand.put_back(py);
+        drop(replaced);
     }
 }

@@ -138,7 +138,7 @@ impl<'py, 's> Engine<'py, 's> {
         let looks_at_atoms = hooks.persistent_id.is_some() || settings.ids != Ids::Random;
         let made_of_code = MadeOfCode::new(settings, &hooks);
         let has_short_way = COUNTS_ARE_EXACT && settings.binary && !settings.fast && settings.protocol.has_memoize();
-        let streams_without_frames = !matches!(output, Output::Memory) && !settings.protocol.has_frames();
+        let streams_without_frames = !output.is_memory() && !settings.protocol.has_frames();
         Self {
             py,
             runtime,
@@ -236,7 +236,7 @@ impl<'py, 's> Engine<'py, 's> {
     #[cold]
     fn explained(&self, error: PyErr) -> PyErr {
         let py = self.py;
-        if !error.get_type(py).is(py.get_type::<PyRecursionError>()) {
+        if self.optimism.must_start_over() || !error.get_type(py).is(py.get_type::<PyRecursionError>()) {
             return error;
         }
         let message =
@@ -373,6 +373,7 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn attend(&mut self) -> PyResult<()> {
         let is_long = || self.encoder.len() >= pickle_format::FRAME_SIZE_TARGET;
         if self.streams_without_frames && is_long() || self.encoder.boundary() {
+            self.output.may_be_so_long(self.encoder.len(), &mut self.optimism)?;
             self.output.flush(self.py, &mut self.encoder)?;
         }
         self.watch_buffer();

@@ -4,6 +4,7 @@ use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyType};
+use python_objects::building::call;
 
 use crate::runtime::{self, Runtime};
 
@@ -144,7 +145,9 @@ impl<'py> Hooks<'py> {
 fn persistent_id<'py>(pickler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = pickler.py();
     let name = intern!(py, "persistent_id");
-    let Some(found) = pickler.getattr_opt(name)? else { return Ok(None) };
+    // Up to 3.12 the base class has a slot that is either filled by the user or raises AttributeError.
+    let found = call::attribute(pickler, name).map_err(|raised| raised.take(py))?;
+    let Some(found) = found else { return Ok(None) };
     let base = Runtime::get(py).pickle_pickler.bind(py).getattr_opt(name)?;
     let of_class = pickler.get_type().getattr_opt(name)?;
     let inherited = match (&of_class, &base) {
@@ -155,8 +158,7 @@ fn persistent_id<'py>(pickler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py,
     if !inherited {
         return Ok(Some(found));
     }
-    // Up to 3.12 the base class has a slot that is either filled by the user or raises AttributeError. Since 3.13 it has
-    // a method that returns None, of which `found` is the bound form unless the instance has its own.
+    // Since 3.13 it has a method that returns None, of which `found` is the bound form unless the instance has its own.
     let bound_to_pickler = match found.getattr_opt(intern!(py, "__self__"))? {
         Some(owner) => owner.is(pickler),
         None => false,

@@ -16,6 +16,7 @@ use python_objects::identity;
 use super::BaseGlobals;
 use super::engine::{Engine, Settings};
 use super::hooks::Hooks;
+use super::optimism::Again;
 use super::output::Output;
 use super::save_reduce::Step;
 use crate::address::ByAddress;
@@ -92,7 +93,7 @@ impl<'py> Engine<'py, '_> {
         let is_again = made_whole.as_ref().is_some_and(|made_whole| made_whole.is_in_the_making(owner));
         if let Some(attempt) = made_whole.and_then(|made_whole| made_whole.attempt.as_mut()) {
             if is_again && owner == attempt.of {
-                return Err(self.optimism.start_over());
+                return Err(self.optimism.start_over(Again::Carefully));
             }
             attempt.reached_another |= is_again;
             attempt.met.push(obj.clone());
@@ -118,7 +119,7 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn before_reducing(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let is_attempt = self.made_whole.as_ref().is_some_and(|made_whole| made_whole.attempt.is_some());
         if is_attempt && !obj.is_instance_of::<PyType>() && !is_of_library(&obj.get_type())? {
-            return Err(self.optimism.start_over());
+            return Err(self.optimism.start_over(Again::Carefully));
         }
         self.before_code_of_others()
     }

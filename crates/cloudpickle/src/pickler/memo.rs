@@ -282,6 +282,11 @@ impl Memo {
         }
     }
 
+    /// Whether the first object that is added takes an allocation.
+    pub(super) fn has_no_memory(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// How many objects the memo has.
     pub(crate) fn len(&self) -> usize {
         self.objects.len()

@@ -5,6 +5,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use python_objects::lending::{InUse, Lending};
 
+use super::at_hand::AtHand;
 use super::memo::Memo;
 
 /// The memo that the dumps of one pickler share.
@@ -15,7 +16,19 @@ impl MemoOfPickler {
         Self(Lending::new(Memo::new()))
     }
 
-    /// Takes the memo for a dump, or to change it.
+    /// Takes the memo for a dump.
+    ///
+    /// # Errors
+    /// `RuntimeError` if a dump of the same pickler is in progress, in this thread or another.
+    pub(super) fn take_for_dump(&self, py: Python<'_>) -> PyResult<InUse<'_, Memo>> {
+        let mut memo = self.take()?;
+        if memo.has_no_memory() {
+            *memo = AtHand::take_memo(py);
+        }
+        Ok(memo)
+    }
+
+    /// Takes the memo to change it.
     ///
     /// # Errors
     /// `RuntimeError` if a dump of the same pickler is in progress, in this thread or another.
@@ -44,6 +57,17 @@ impl MemoOfPickler {
         // Dropped when the memo is no longer in use: destructors may run Python code.
         let objects = self.0.take().map(|mut memo| memo.take_objects());
         drop(objects);
+    }
+}
+
+impl Drop for MemoOfPickler {
+    /// Most picklers are made for one dump: the next one gets the memory.
+    fn drop(&mut self) {
+        if let Some(memo) = self.0.take().map(|mut memo| std::mem::take(&mut *memo))
+            && !memo.has_no_memory()
+        {
+            Python::attach(|py| AtHand::put_back_memo(py, memo));
+        }
     }
 }
 

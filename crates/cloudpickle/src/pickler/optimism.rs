@@ -18,6 +18,7 @@ use python_objects::identity;
 use python_objects::reference_count::{self, COUNTS_ARE_EXACT};
 
 use super::engine::Engine;
+use super::output::Output;
 
 /// How many shared tuples may be in the making inside each other in an optimistic pass, which looks through them one by
 /// one.
@@ -32,6 +33,15 @@ pub(super) enum Shared {
     Never,
 }
 
+/// How a dump starts over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// With every object in the memo.
+    Carefully,
+    /// With all that is written going to the file: it cannot be kept in memory until it is whole.
+    PieceByPiece,
+}
+
 /// What the optimistic pass needs to know.
 pub(super) struct Optimism {
     /// An object with more references than this may be met again. Two, its container's and the engine's; or none, where
@@ -41,8 +51,8 @@ pub(super) struct Optimism {
     optimistic: bool,
     /// Whether an object was passed over.
     passed_over: bool,
-    /// Whether the dump is to start over.
-    start_over: bool,
+    /// Whether the dump is to start over, and how.
+    start_over: Option<Again>,
     /// How many reductions are being written, one inside the other. Their parts were made for the pickle: what they are
     /// referred to by says nothing.
     care: usize,
@@ -96,7 +106,7 @@ impl Optimism {
             sole: NONE_IS_SOLE,
             optimistic: false,
             passed_over: false,
-            start_over: false,
+            start_over: None,
             care: 0,
             in_the_making: InTheMaking::default(),
         }
@@ -111,6 +121,11 @@ impl Optimism {
 
     /// Whether the dump failed only because it is to start over.
     pub(super) fn must_start_over(&self) -> bool {
+        self.start_over.is_some()
+    }
+
+    /// The same, and how.
+    pub(super) fn again(&self) -> Option<Again> {
         self.start_over
     }
 
@@ -151,8 +166,8 @@ impl Optimism {
     }
 
     #[cold]
-    pub(super) fn start_over(&mut self) -> PyErr {
-        self.start_over = true;
+    pub(super) fn start_over(&mut self, again: Again) -> PyErr {
+        self.start_over = Some(again);
         PyRuntimeError::new_err("the dump starts over")
     }
 }
@@ -166,9 +181,12 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn before_code_of_others(&mut self) -> PyResult<()> {
         self.calls.another();
         let optimism = &mut self.optimism;
+        if matches!(self.output, Output::ShortMemory) {
+            return Err(optimism.start_over(Again::PieceByPiece));
+        }
         if optimism.optimistic {
             if optimism.passed_over {
-                return Err(optimism.start_over());
+                return Err(optimism.start_over(Again::Carefully));
             }
             optimism.optimistic = false;
             optimism.sole = NONE_IS_SOLE;
@@ -207,7 +225,7 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn begin_making(&mut self, obj: &Bound<'py, PyAny>, shared: Shared) -> PyResult<()> {
         let optimism = &mut self.optimism;
         if optimism.optimistic && shared == Shared::Maybe && !optimism.in_the_making.push(identity::of(obj)) {
-            return Err(optimism.start_over());
+            return Err(optimism.start_over(Again::Carefully));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Where the bytes go: into one `bytes` object, or to the `write` of a file.
 
-use pickle_format::{Buffer, Encoder, Opcode};
+use pickle_format::{Buffer, Encoder, FRAME_SIZE_TARGET, Opcode, is_large, pieces};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use python_objects::buffer;
@@ -8,10 +8,18 @@ use python_objects::bytes::{BytesBuilder, out_of_memory};
 use python_objects::list::{ListCursor, Next, ShortText};
 use python_objects::ndarray::PlainArray;
 
+use super::optimism::{Again, Optimism};
+
+/// A pickle that is not longer than this may be kept in memory until it is whole. C pickle's `dump` hands over each frame,
+/// and takes hardly any memory for numbers.
+const MOST_AT_ONCE: usize = 512 << 10;
+
 /// The destination of a dump.
 pub(super) enum Output<'py> {
     /// The encoder's buffer, which becomes the result of `dumps`.
     Memory,
+    /// The same, of a dump that starts over where the pickle gets longer than [`MOST_AT_ONCE`].
+    ShortMemory,
     /// The `write` method of a file: it gets each frame when it is full, and large payloads as they are.
     File(Bound<'py, PyAny>),
     /// Nowhere, of a dump that only finds out whether it can be done.
@@ -23,7 +31,7 @@ impl<'py> Output<'py> {
     pub(super) fn flush(&self, py: Python<'py>, encoder: &mut Encoder<Written<'py>>) -> PyResult<()> {
         match self {
             Output::File(write) if !encoder.is_empty() => {
-                let bytes = PyBytes::new(py, encoder.written());
+                let bytes = encoder.buffer_mut().finish(py)?;
                 encoder.clear();
                 write.call1((bytes,)).map(drop)
             }
@@ -31,14 +39,50 @@ impl<'py> Output<'py> {
                 encoder.clear();
                 Ok(())
             }
-            Output::File(_) | Output::Memory => Ok(()),
+            Output::File(_) | Output::Memory | Output::ShortMemory => Ok(()),
         }
     }
 
-    /// Whether large payloads are handed on as they are, and not by way of the encoder's buffer.
-    pub(super) fn takes_payloads(&self) -> bool {
-        !matches!(self, Output::Memory)
+    /// Whether the whole pickle is to be in the encoder's buffer.
+    pub(super) fn is_memory(&self) -> bool {
+        matches!(self, Output::Memory | Output::ShortMemory)
     }
+
+    /// Whether large payloads of this length are handed on as they are, and not by way of the encoder's buffer.
+    ///
+    /// # Errors
+    /// If the dump is to start over for that.
+    #[inline]
+    pub(super) fn takes_payload(&self, len: usize, optimism: &mut Optimism) -> PyResult<bool> {
+        match self {
+            _ if !is_large(len) => Ok(false),
+            Output::Memory => Ok(false),
+            Output::ShortMemory => Err(optimism.start_over(Again::PieceByPiece)),
+            Output::File(_) | Output::Nowhere => Ok(true),
+        }
+    }
+
+    /// To be called when the pickle has, or is expected to have, so many bytes.
+    ///
+    /// # Errors
+    /// If the dump is to start over for that.
+    #[inline]
+    pub(super) fn may_be_so_long(&self, len: usize, optimism: &mut Optimism) -> PyResult<()> {
+        if len > MOST_AT_ONCE && matches!(self, Output::ShortMemory) {
+            Err(optimism.start_over(Again::PieceByPiece))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Hands a whole pickle to a file. If it would have to be copied, frame by frame: it is not to be in memory twice.
+pub(super) fn write_whole<'py>(write: &Bound<'py, PyAny>, encoder: &mut Encoder<Written<'py>>) -> PyResult<()> {
+    let py = write.py();
+    if encoder.len() <= 2 * FRAME_SIZE_TARGET || encoder.buffer_mut().is_object() {
+        return write.call1((encoder.buffer_mut().finish(py)?,)).map(drop);
+    }
+    pieces(encoder.written()).try_for_each(|piece| write.call1((PyBytes::new(py, piece),)).map(drop))
 }
 
 /// What the encoder writes into: a `bytes` object in the making.
@@ -52,6 +96,11 @@ impl<'py> Written<'py> {
     /// The object.
     pub(super) fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         self.0.finish(py)
+    }
+
+    /// Whether [`finish`](Self::finish) copies nothing.
+    pub(super) fn is_object(&self) -> bool {
+        self.0.is_object()
     }
 
     /// How long it is expected to become.

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use python_objects::identity;
+use python_objects::reference_count::COUNTS_ARE_EXACT;
 
 use super::at_hand::AtHand;
 use super::decisions;
@@ -14,7 +15,8 @@ use super::engine::{Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
 use super::memo_of_pickler::MemoOfPickler;
-use super::output::Output;
+use super::optimism::Again;
+use super::output::{Output, write_whole};
 use super::{BaseGlobals, Probe};
 use crate::by_value::class_tracker::{Ids, sha256};
 use crate::by_value::registry::{OfThisDump, names_of_modules};
@@ -60,7 +62,7 @@ pub(crate) fn dumps<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(obj.py(), deterministic);
     let _by_value = OfThisDump::of(by_value)?;
-    to_bytes(obj, settings, buffer_callback, if settings.ids == Ids::Random { Pass::Optimistic } else { Pass::Careful })
+    to_bytes(obj, settings, buffer_callback, Pass::first(settings))
 }
 
 /// `dumps` without its shortcuts, for tests: its bytes must be the same.
@@ -87,41 +89,74 @@ enum Pass {
     WithoutShortcuts,
 }
 
+impl Pass {
+    /// The first one of a dump with these settings.
+    fn first(settings: Settings) -> Self {
+        // Where the memo's entries are written at once, they would depend on the counts of references.
+        let can_be_optimistic = settings.ids == Ids::Random && settings.protocol.has_memoize();
+        if can_be_optimistic { Self::Optimistic } else { Self::Careful }
+    }
+}
+
 fn to_bytes<'py>(
     obj: &Bound<'py, PyAny>,
     settings: Settings,
     buffer_callback: Option<Bound<'py, PyAny>>,
     pass: Pass,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let finish = |engine: &mut Engine<'py, '_>| engine.encoder.buffer_mut().finish(obj.py());
+    match in_memory(obj, settings, buffer_callback.clone(), Output::Memory, pass, finish)? {
+        Outcome::Done(pickle) => Ok(pickle),
+        Outcome::StartsOver(_) => to_bytes(obj, settings, buffer_callback, Pass::Careful),
+    }
+}
+
+/// How a pass ended.
+enum Outcome<R> {
+    Done(R),
+    StartsOver(Again),
+}
+
+/// Pickles `obj` into memory, and has `finish` do what is to be done with it when it is whole.
+fn in_memory<'py, R>(
+    obj: &Bound<'py, PyAny>,
+    settings: Settings,
+    buffer_callback: Option<Bound<'py, PyAny>>,
+    output: Output<'py>,
+    pass: Pass,
+    finish: impl FnOnce(&mut Engine<'py, '_>) -> PyResult<R>,
+) -> PyResult<Outcome<R>> {
     let py = obj.py();
     let mut at_hand = AtHand::take().unwrap_or_default();
     let referenced = at_hand.referenced.take();
     let for_the_next;
-    let (result, must_start_over);
+    let (result, again);
     {
         let base_globals = BaseGlobals::default();
-        let hooks = Hooks::plain(buffer_callback.clone());
-        let mut engine = Engine::new(py, settings, Output::Memory, hooks, (&mut at_hand.memo).into(), &base_globals);
+        let hooks = Hooks::plain(buffer_callback);
+        let mut engine = Engine::new(py, settings, output, hooks, (&mut at_hand.memo).into(), &base_globals);
         engine.encoder.memoize_what_is_referenced(referenced.unwrap_or_default());
         if settings.protocol.has_memoize() {
             engine.root = identity::of(obj);
         }
         match pass {
-            // Where the memo's entries are written at once, they would depend on the counts of references.
-            Pass::Optimistic if settings.protocol.has_memoize() => engine.optimism.be_optimistic_where_possible(),
-            Pass::Optimistic | Pass::Careful => {}
+            Pass::Optimistic => engine.optimism.be_optimistic_where_possible(),
+            Pass::Careful => {}
             Pass::WithoutShortcuts => engine.take_no_shortcuts(),
         }
         if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
             engine.names = Copied::Before;
         }
-        result = engine.dump(obj).and_then(|()| engine.encoder.buffer_mut().finish(py));
-        must_start_over = engine.optimism.must_start_over();
+        result = engine.dump(obj).and_then(|()| finish(&mut engine));
+        again = engine.optimism.again();
         for_the_next = engine.encoder.take_referenced();
     }
     at_hand.referenced = for_the_next;
     at_hand.put_back(py);
-    if must_start_over { to_bytes(obj, settings, buffer_callback, Pass::Careful) } else { result }
+    match again {
+        Some(again) => Ok(Outcome::StartsOver(again)),
+        None => result.map(Outcome::Done),
+    }
 }
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.
@@ -153,9 +188,34 @@ pub(crate) fn dump<'py>(
     let _by_value = OfThisDump::of(by_value)?;
     let settings = Settings::new(protocol, fix_imports, buffer_callback.is_some())?.with_ids(py, deterministic);
     let write = write_of(file)?;
-    let (mut memo, base_globals) = (Memo::new(), BaseGlobals::default());
+    if buffer_callback.is_none() && dumped_whole(obj, settings, &write)? {
+        return Ok(());
+    }
+    let (mut memo, base_globals) = (AtHand::take_memo(py), BaseGlobals::default());
     let hooks = Hooks::plain(buffer_callback);
-    Engine::new(py, settings, Output::File(write), hooks, (&mut memo).into(), &base_globals).dump(obj)
+    let result = Engine::new(py, settings, Output::File(write), hooks, (&mut memo).into(), &base_globals).dump(obj);
+    AtHand::put_back_memo(py, memo);
+    result
+}
+
+/// Pickles `obj` in memory, and hands the pickle to a file when it is whole; or returns false, if it would be long or would run
+/// code of others, which may look at the file or would run twice.
+///
+/// A pickle in memory is written several times as quickly as one piece by piece: there, every object that may be referred to
+/// later has to be memoized, because nobody can add a MEMOIZE to what was handed over.
+fn dumped_whole<'py>(obj: &Bound<'py, PyAny>, settings: Settings, write: &Bound<'py, PyAny>) -> PyResult<bool> {
+    let mut pass = Pass::first(settings);
+    if !COUNTS_ARE_EXACT || pass != Pass::Optimistic {
+        return Ok(false);
+    }
+    loop {
+        let hand_over = |engine: &mut Engine<'py, '_>| write_whole(write, &mut engine.encoder);
+        match in_memory(obj, settings, None, Output::ShortMemory, pass, hand_over)? {
+            Outcome::Done(()) => return Ok(true),
+            Outcome::StartsOver(Again::Carefully) => pass = Pass::Careful,
+            Outcome::StartsOver(Again::PieceByPiece) => return Ok(false),
+        }
+    }
 }
 
 /// What a pickle is written with.
@@ -256,7 +316,7 @@ impl PicklerCore {
         let buffer_callback = self.buffer_callback.as_ref().map(|callback| callback.bind(py).clone());
         let hooks = Hooks::of_pickler(pickler, buffer_callback)?;
         let output = Output::File(self.write.bind(py).clone());
-        let memo = self.memo.take()?;
+        let memo = self.memo.take_for_dump(py)?;
         let _by_value = OfThisDump::set(self.by_value.clone());
         Engine::new(py, settings, output, hooks, memo, &self.base_globals).dump(obj)
     }

@@ -1,6 +1,6 @@
 //! Arrays of numpy, when it is loaded: `_frombuffer(buffer, dtype, shape, "C")`.
 
-use pickle_format::{Opcode, Payload, is_large};
+use pickle_format::{Opcode, Payload};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use python_objects::ndarray::PlainArray;
@@ -9,7 +9,6 @@ use super::engine::Engine;
 use super::frame::Saved;
 use super::numpy_reductions::{self, Dtype};
 use super::optimism::Shared;
-use super::output::Output;
 
 impl<'py> Engine<'py, '_> {
     /// Writes an array of plain bytes in the order of C, without asking numpy.
@@ -26,7 +25,7 @@ impl<'py> Engine<'py, '_> {
         let from_buffer = &arrays.from_buffer;
         let Some(array) = arrays.fields.plain(obj)? else { return Ok(None) };
         // A file gets the memory of large ones without a copy.
-        let goes_past_the_buffer = is_large(array.len()) && self.output.takes_payloads();
+        let goes_past_the_buffer = self.output.takes_payload(array.len(), &mut self.optimism)?;
         if self.hooks.buffer_callback.is_none()
             && !goes_past_the_buffer
             && let (Some(function), Some(dtype)) = (self.memo.get(from_buffer), self.memo.get(&array.dtype()))
@@ -78,7 +77,7 @@ impl<'py> Engine<'py, '_> {
         let Some(known) = numpy_reductions::of_dtype(obj)? else { return Ok(None) };
         let class = known.class.bind(py);
         // In a file, tuples are memoized that nothing refers to.
-        let is_native = matches!(self.output, Output::Memory) && self.writes_natively()?;
+        let is_native = self.output.is_memory() && self.writes_natively()?;
         if !is_native || !self.save_class_of_dtype(class, &known)? {
             return self.save_reduction(known.reduction(py), obj).map(Some);
         }

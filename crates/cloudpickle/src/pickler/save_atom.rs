@@ -137,7 +137,7 @@ impl<'py> Engine<'py, '_> {
         if self.settings.binary {
             let utf8 = text::utf8(string)?;
             let utf8 = utf8.as_bytes();
-            if self.goes_past_the_buffer(utf8.len()) {
+            if self.output.takes_payload(utf8.len(), &mut self.optimism)? {
                 let payload = PyBytes::new(self.py, utf8);
                 self.stream(Payload::Unicode, utf8.len(), payload.as_any())?;
             } else {
@@ -156,7 +156,7 @@ impl<'py> Engine<'py, '_> {
             return self.save_bytes_as_call(bytes);
         }
         let data = bytes.as_bytes();
-        if self.goes_past_the_buffer(data.len()) {
+        if self.output.takes_payload(data.len(), &mut self.optimism)? {
             self.stream(Payload::Bytes, data.len(), obj)?;
         } else {
             self.encoder.bytes(data).map_err(|error| self.refused(error))?;
@@ -217,7 +217,7 @@ impl<'py> Engine<'py, '_> {
         // The raw bytes, whatever the item type; this refuses a released buffer with a ValueError.
         let raw = || obj.call_method0(intern!(py, "raw")).map_err(refused);
         let (view, raw) = match buffer::Bytes::of(obj) {
-            Ok(view) if self.goes_past_the_buffer(view.len()) => (view, Some(raw()?)),
+            Ok(view) if self.output.takes_payload(view.len(), &mut self.optimism)? => (view, Some(raw()?)),
             Ok(view) => (view, None),
             // Memory that is not contiguous, but also of no dimensions.
             Err(_) => {
@@ -244,19 +244,13 @@ impl<'py> Engine<'py, '_> {
     /// The bytes of `source`: as bytes if nobody may write to them, else as a bytearray.
     fn save_buffer_in_band(&mut self, source: &Bound<'py, PyAny>, view: &buffer::Bytes) -> PyResult<()> {
         let payload = if view.readonly() { Payload::Bytes } else { Payload::ByteArray };
-        if self.goes_past_the_buffer(view.len()) {
+        if self.output.takes_payload(view.len(), &mut self.optimism)? {
             return self.stream(payload, view.len(), source);
         }
         let py = self.py;
         self.encoder
             .payload_with(payload, view.len(), |out| out.extend_from_buffer(py, view))
             .map_err(|error| self.refused(error))
-    }
-
-    /// Whether a payload is large enough to be written to the file by itself, without a copy.
-    #[inline]
-    fn goes_past_the_buffer(&self, len: usize) -> bool {
-        pickle_format::is_large(len) && self.output.takes_payloads()
     }
 
     /// Writes a large payload to the file: what is buffered, then the object that holds the data.

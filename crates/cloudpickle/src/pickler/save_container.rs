@@ -17,7 +17,6 @@ use python_objects::set::{self, SetCursor};
 use super::engine::{CallsOfPython, Engine};
 use super::frame::{Saved, Suspendable, save_part};
 use super::optimism::Shared;
-use super::output::Output;
 use super::path::Hop;
 use crate::reduce::reduction::Reduction;
 
@@ -123,7 +122,7 @@ impl<'py> ListFrame<'py> {
         };
         if count == 0 && matches!(self.batch, Batch::Open(BATCH_SIZE)) {
             let left = self.cursor.left(&self.list, engine.calls == self.calls);
-            engine.expect_more_like_this_batch(before, left);
+            engine.expect_more_like_this_batch(before, left)?;
         }
         result
     }
@@ -215,14 +214,20 @@ impl<'py> Suspendable<'py> for ListFrame<'py> {
 impl Engine<'_, '_> {
     /// Expects the items that are left to take as much room each as those of the batch that was just filled, before which
     /// `before` bytes were written.
+    ///
+    /// # Errors
+    /// If the dump is to start over, because that is too much.
     #[inline(never)]
-    fn expect_more_like_this_batch(&mut self, before: usize, left: usize) {
+    fn expect_more_like_this_batch(&mut self, before: usize, left: usize) -> PyResult<()> {
         // What goes to a file is handed over piece by piece, and is never long.
-        if matches!(self.output, Output::Memory) {
+        if self.output.is_memory() {
             let written = self.encoder.written().len();
             let rest = (written - before).saturating_mul(left) / BATCH_SIZE;
-            self.encoder.buffer_mut().expect(written.saturating_add(rest));
+            let expected = written.saturating_add(rest);
+            self.output.may_be_so_long(expected, &mut self.optimism)?;
+            self.encoder.buffer_mut().expect(expected);
         }
+        Ok(())
     }
 }
 
@@ -263,7 +268,7 @@ impl<'py> DictFrame<'py> {
         self.taken += BATCH_SIZE - count - left;
         self.batch = Batch::Open(BATCH_SIZE - left);
         if count == 0 && left == 0 {
-            engine.expect_more_like_this_batch(before, self.cursor.len_at_start().saturating_sub(self.taken));
+            engine.expect_more_like_this_batch(before, self.cursor.len_at_start().saturating_sub(self.taken))?;
         }
         result
     }

@@ -16,11 +16,35 @@ pub const FRAME_SIZE_MIN: usize = 4;
 /// `FRAME` and the length of the frame.
 pub const FRAME_HEADER_SIZE: usize = 9;
 
+/// `PROTO` and the number of the protocol.
+const PROTO_SIZE: usize = 2;
+
 /// Whether a payload of this length stands outside frames, and is worth handing to a file without copying it.
 #[inline]
 #[must_use]
 pub const fn is_large(len: usize) -> bool {
     len >= FRAME_SIZE_TARGET
+}
+
+/// A pickle cut where its frames end. What stands between two of them comes with the second one, and what stands behind the
+/// last one by itself.
+pub fn pieces(pickle: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = pickle;
+    std::iter::from_fn(move || {
+        let (piece, others) = rest.split_at(end_of_first_frame(rest).unwrap_or(rest.len()));
+        rest = others;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Where the first frame ends, if one begins here or behind `PROTO`.
+fn end_of_first_frame(bytes: &[u8]) -> Option<usize> {
+    let start = if *bytes.first()? == Opcode::Proto.byte() { PROTO_SIZE } else { 0 };
+    let header = bytes.get(start..)?.first_chunk::<FRAME_HEADER_SIZE>()?;
+    let [opcode, len @ ..] = *header;
+    let len = usize::try_from(u64::from_le_bytes(len)).ok()?;
+    let end = (start + FRAME_HEADER_SIZE).checked_add(len)?;
+    (opcode == Opcode::Frame.byte() && end <= bytes.len()).then_some(end)
 }
 
 /// Where the pickle being written stands with regard to frames.

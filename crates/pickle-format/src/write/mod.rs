@@ -14,5 +14,5 @@ mod referenced;
 
 pub use buffer::Buffer;
 pub use encoder::{Encoder, Payload};
-pub use frame::{FRAME_SIZE_TARGET, is_large};
+pub use frame::{FRAME_SIZE_TARGET, is_large, pieces};
 pub use referenced::Referenced;

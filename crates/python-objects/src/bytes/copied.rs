@@ -32,6 +32,12 @@ impl<'py> BytesBuilder<'py> {
         Ok(PyBytes::new(py, &self.bytes))
     }
 
+    /// Whether [`finish`](Self::finish) copies nothing.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        false
+    }
+
     /// How many bytes were appended.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -140,6 +140,12 @@ impl<'py> BytesBuilder<'py> {
         Ok(object.cast_into()?)
     }
 
+    /// Whether [`finish`](Self::finish) copies nothing.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        !self.object.is_null()
+    }
+
     /// What was appended.
     #[inline]
     #[must_use]
