@@ -12,6 +12,8 @@ pub mod code;
 pub mod dict_table;
 /// Exceptions.
 pub mod errors;
+/// Ints of any size as bytes.
+pub(crate) mod int_bytes;
 /// Objects that do not reduce themselves as CPython's do.
 pub mod reduce;
 /// The module `types`.

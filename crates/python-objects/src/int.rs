@@ -1,9 +1,11 @@
 //! Integers of any size as Rust values.
 
+use pyo3::exceptions::PyMemoryError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyInt};
+use pyo3::types::PyInt;
+
+use crate::compat::int_bytes;
 
 /// The value of `number`, or `None` if it needs more than 64 bits.
 ///
@@ -33,16 +35,22 @@ fn as_i64_by_call(number: &Bound<'_, PyInt>) -> Option<i64> {
 }
 
 /// `number` as the shortest little-endian two's complement, the argument of LONG1 and LONG4.
-pub fn to_twos_complement<'py>(number: &Bound<'py, PyInt>) -> PyResult<Bound<'py, PyBytes>> {
-    let py = number.py();
-    // The sign needs a bit of its own. The magnitude of -2**(8k-1) needs one bit fewer than `bit_length` says, which is
-    // the bit length of its complement.
-    let magnitude = if number.lt(0)? { number.bitnot()? } else { number.clone().into_any() };
-    let bits: usize = magnitude.call_method0(intern!(py, "bit_length"))?.extract()?;
-    let kwargs = pyo3::types::PyDict::new(py);
-    kwargs.set_item(intern!(py, "signed"), true)?;
-    let bytes = number.call_method(intern!(py, "to_bytes"), (bits / 8 + 1, intern!(py, "little")), Some(&kwargs))?;
-    Ok(bytes.cast_into::<PyBytes>()?)
+///
+/// # Errors
+/// `MemoryError`, and `OverflowError` for a number of more bits than can be counted.
+pub fn to_twos_complement(number: &Bound<'_, PyInt>) -> PyResult<Vec<u8>> {
+    let size = int_bytes::size(number)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).map_err(|_| PyMemoryError::new_err(()))?;
+    bytes.resize(size, 0);
+    int_bytes::fill(number, &mut bytes)?;
+    // Bytes that only repeat the sign, of which there may be more on some versions than on others.
+    while let [.., below, 0 | u8::MAX] = *bytes
+        && (bytes.last() == Some(&u8::MAX)) == (below >= 1 << 7)
+    {
+        bytes.pop();
+    }
+    Ok(bytes)
 }
 
 /// The number whose little-endian two's complement this is.
@@ -50,10 +58,7 @@ pub fn to_twos_complement<'py>(number: &Bound<'py, PyInt>) -> PyResult<Bound<'py
 /// # Errors
 /// `MemoryError`.
 pub fn from_twos_complement<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    let kwargs = pyo3::types::PyDict::new(py);
-    kwargs.set_item(intern!(py, "signed"), true)?;
-    let arguments = (PyBytes::new(py, bytes), intern!(py, "little"));
-    py.get_type::<PyInt>().call_method(intern!(py, "from_bytes"), arguments, Some(&kwargs))
+    int_bytes::made_of(py, bytes)
 }
 
 /// Finds out whether the digits of an `int` are what [`as_i64`] can read without a call. To be called once, at import.

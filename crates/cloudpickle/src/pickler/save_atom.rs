@@ -104,7 +104,7 @@ impl<'py> Engine<'py, '_> {
     fn save_long(&mut self, number: &Bound<'py, PyInt>) -> PyResult<()> {
         if self.settings.protocol.has_long_bytes() {
             let bytes = int::to_twos_complement(number)?;
-            self.encoder.long(bytes.as_bytes()).map_err(|error| self.refused(error))
+            self.encoder.long(&bytes).map_err(|error| self.refused(error))
         } else {
             // `repr` of an int of thousands of digits may raise ValueError, as it does in `pickle`.
             self.encoder.long_text(number.repr()?.to_str()?);
