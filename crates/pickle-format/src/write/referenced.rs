@@ -17,7 +17,7 @@ use crate::write::frame::FRAME_HEADER_SIZE;
 /// How long a reference is until it has its number, and in the end if that is less than 256.
 pub(super) const SHORT: usize = 2;
 /// How long it is with a greater number.
-const LONG: usize = 5;
+pub(super) const LONG: usize = 5;
 /// How many objects have numbers that a short reference holds.
 const NUMBERS_OF_A_BYTE: usize = 1 << u8::BITS;
 

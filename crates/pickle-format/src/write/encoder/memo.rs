@@ -5,7 +5,7 @@ use crate::argument;
 use crate::error::Result;
 use crate::opcode::Opcode;
 use crate::write::buffer::Buffer;
-use crate::write::referenced::SHORT as SHORT_REFERENCE;
+use crate::write::referenced::{LONG as LONG_REFERENCE, SHORT as SHORT_REFERENCE};
 
 impl<B: Buffer> Encoder<B> {
     /// Stores the object on top of the reader's stack in its memo: `MEMOIZE`, `BINPUT`, `LONG_BINPUT` or `PUT`.
@@ -52,18 +52,34 @@ impl<B: Buffer> Encoder<B> {
         }
     }
 
-    /// The same as [`get`](Self::get), where that is settled at the end of the pickle. Elsewhere, and if the index is too
-    /// large, it writes nothing and returns false.
+    /// The same as [`get`](Self::get), but for what is seldom: if the index is too large, or values are text, it writes
+    /// nothing and returns false.
     #[inline(never)]
     pub fn refer(&mut self, index: usize) -> bool {
-        if let Some(referenced) = &mut self.referenced
-            && !self.framing.is_due()
+        let Some(referenced) = &mut self.referenced else { return self.refer_by_number(index) };
+        if !self.framing.is_due()
             && let Some(byte) = referenced.refer_at_once(self.buffer.len() + SHORT_REFERENCE, index)
         {
             self.write_word(u64::from(Opcode::BinGet.byte()) | u64::from(byte) << 8, SHORT_REFERENCE);
             return true;
         }
         self.refer_for_the_first_time(index)
+    }
+
+    /// The same where what is memoized has its number already.
+    #[inline]
+    fn refer_by_number(&mut self, index: usize) -> bool {
+        let Ok(index) = u32::try_from(index) else { return false };
+        if !self.binary || self.framing.is_due() {
+            return false;
+        }
+        let (opcode, len) = if u8::try_from(index).is_ok() {
+            (Opcode::BinGet, SHORT_REFERENCE)
+        } else {
+            (Opcode::LongBinGet, LONG_REFERENCE)
+        };
+        self.write_word(u64::from(opcode.byte()) | u64::from(index) << 8, len);
+        true
     }
 
     /// The same, if that may be done [at once](Self::writes_at_once).
