@@ -19,6 +19,7 @@
 //! - [`raised`]: an exception that nobody has taken yet.
 //! - [`identity`]: what `is` compares, as a number.
 //! - [`reference_count`]: how many references there are to an object.
+//! - [`exception`]: what an exception holds besides its arguments.
 //! - [`existence`]: which objects exist at this moment.
 //! - [`compat`]: what differs between versions of Python, one place per difference.
 
@@ -32,6 +33,7 @@ pub mod code;
 pub mod compat;
 pub mod datetime;
 pub mod dict;
+pub mod exception;
 pub mod existence;
 pub mod forward;
 pub mod function;

@@ -20,7 +20,9 @@ use crate::by_value::class_tracker::Ids;
 use crate::reduce::exception::with_causes;
 use crate::reduce::reduction::{Reduction, type_name};
 use crate::reduce::singleton::singleton_reduction;
-use crate::reduce::{by_base, class, deferred, descriptor, function, has_harmless_reducer, module};
+use crate::reduce::{
+    by_base, class, deferred, descriptor, function, has_harmless_reducer, may_have_harmless_reducer, module,
+};
 use crate::runtime::Runtime;
 
 impl<'py> Engine<'py, '_> {
@@ -169,7 +171,7 @@ impl<'py> Engine<'py, '_> {
     /// Step 5: `reducer_override`, where nobody overrode it.
     #[inline]
     fn save_by_native_override(&mut self, obj: &Bound<'py, PyAny>, is_harmless: bool) -> PyResult<Option<Saved>> {
-        if self.writes_natively()? && has_harmless_reducer(obj)? {
+        if may_have_harmless_reducer(obj) && self.writes_natively()? && has_harmless_reducer(obj)? {
             // What was decided so far still holds.
             if let Some(saved) = self.save_harmless(obj)? {
                 return Ok(Some(saved));

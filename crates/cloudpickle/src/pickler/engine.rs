@@ -332,6 +332,11 @@ impl<'py, 's> Engine<'py, 's> {
         }
     }
 
+    /// Whether parts may be written inside a call that resumes no frame.
+    pub(super) fn has_levels_left(&self) -> bool {
+        self.inline_levels < INLINE_LEVELS
+    }
+
     /// For a part that was begun and cannot be ended now: what is to be resumed.
     #[inline]
     pub(super) fn suspend<F: Suspendable<'py>>(&mut self, frame: F) {

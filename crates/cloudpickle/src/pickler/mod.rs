@@ -55,6 +55,7 @@ mod save_found_global;
 mod save_function;
 mod save_global;
 mod save_instance;
+mod save_made;
 mod save_named_tuple;
 mod save_persistent_id;
 mod save_recursive_repr;

@@ -4,14 +4,15 @@ use pickle_format::Opcode;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyString, PyTuple, PyType};
-use python_objects::{class, identity};
+use pyo3::types::{PyDict, PyIterator, PyString, PyTuple};
+use python_objects::identity;
 
 use super::endless::Level;
 use super::engine::Engine;
 use super::frame::{Saved, Suspendable, save_part};
 use super::path::Hop;
 use super::save_container::BATCH_SIZE;
+use super::save_made::steps_of_state;
 use super::trail::full_type_name;
 use crate::by_value::lookup;
 use crate::rebuild::Wire;
@@ -147,7 +148,17 @@ impl<'py> Suspendable<'py> for ReductionFrame<'py> {
     }
 }
 
-impl ReductionFrame<'_> {
+impl<'py> ReductionFrame<'py> {
+    pub(super) fn new(
+        obj: &Bound<'py, PyAny>,
+        steps: Vec<Step<'py>>,
+        saving: Option<Part>,
+        by_reducer: bool,
+        level: Level,
+    ) -> Self {
+        Self { obj: obj.clone(), steps, saving, by_reducer, level }
+    }
+
     pub(super) fn in_progress(&self) -> Vec<String> {
         let name = full_type_name(&self.obj.get_type());
         let part = match self.saving {
@@ -289,6 +300,15 @@ impl<'py> Engine<'py, '_> {
         }
         let level = self.endless.enter(obj)?;
         let makes_class = self.postpone(&reduction, obj)?;
+        let makes_code = obj.get_type().is(&self.runtime.code_type);
+        let Reduction { callable, args, .. } = &reduction;
+        let making = self.how_to_make(callable.clone(), args.clone(), obj)?;
+        let has_more =
+            reduction.list_items.is_some() || reduction.dict_items.is_some() || reduction.state_setter.is_some();
+        let may_wait = makes_class || self.made_whole.is_some();
+        if making.is_short() && !has_more && !may_wait && !makes_code && self.has_levels_left() {
+            return self.save_made(making, reduction.state, obj, by_reducer, level);
+        }
         let key = identity::of(obj);
         let mut postponed = self.made_whole.iter_mut().flat_map(|made_whole| made_whole.postponed.iter_mut().rev());
         let waiting = postponed.find(|postponed| postponed.waiting.contains(&key));
@@ -308,7 +328,7 @@ impl<'py> Engine<'py, '_> {
             } else {
                 let alone = waiting.is_some();
                 steps.extend(alone.then_some(Step::Write(Opcode::Pop)));
-                steps.extend([Step::Write(Opcode::Build), Step::Save(Part::State, state)]);
+                steps.extend(steps_of_state(state));
                 steps.extend(alone.then_some(Step::Save(Part::Other, obj.clone())));
             }
         }
@@ -320,13 +340,12 @@ impl<'py> Engine<'py, '_> {
         steps.extend(reduction.dict_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::Dict, items)))));
         steps.extend(reduction.list_items.map(|items| Step::Items(Box::new(ItemsFrame::new(obj, Items::List, items)))));
         steps.push(Step::Made);
-        if obj.get_type().is(&self.runtime.code_type) {
+        if makes_code {
             self.canonical.in_code += 1;
             steps.push(Step::LeaveCode);
         }
-        self.steps_to_make(&mut steps, reduction.callable, reduction.args, obj)?;
-        let (obj, saving) = (obj.clone(), None);
-        self.enter(ReductionFrame { obj, steps, saving, by_reducer, level })
+        steps.extend(making.into_steps());
+        self.enter(ReductionFrame::new(obj, steps, None, by_reducer, level))
     }
 
     /// `_make_cell((version, module, name))`, whose result nobody wants: it stands before the first code of a pickle, so
@@ -400,121 +419,6 @@ impl<'py> Engine<'py, '_> {
             steps.extend((!short).then_some(Step::Write(Opcode::Mark)));
             steps.push(Step::Save(Part::Other, self.runtime.getattr.bind(py).clone()));
         }
-        let (obj, saving, by_reducer) = (obj.clone(), None, false);
-        self.enter(ReductionFrame { obj, steps, saving, by_reducer, level })
+        self.enter(ReductionFrame::new(obj, steps, None, false, level))
     }
-
-    /// REDUCE, or the opcode that calls `cls.__new__` where the reduction asks for that.
-    fn steps_to_make(
-        &self,
-        steps: &mut Vec<Step<'py>>,
-        callable: Bound<'py, PyAny>,
-        args: Bound<'py, PyTuple>,
-        obj: &Bound<'py, PyAny>,
-    ) -> PyResult<()> {
-        let py = self.py;
-        if self.settings.protocol.has_newobj() && !is_static_type(&callable) {
-            // `copyreg` marks the two cases by the name of a function that is never called.
-            let name = callable.getattr_opt(intern!(py, "__name__"))?;
-            let name = name.as_ref().and_then(|name| name.cast::<PyString>().ok());
-            if let Some(name) = name {
-                if *name == "__newobj_ex__" {
-                    return self.steps_for_newobj_ex(steps, &args);
-                }
-                if *name == "__newobj__" {
-                    return self.steps_for_newobj(steps, &args, obj);
-                }
-            }
-        }
-        steps.push(Step::Write(Opcode::Reduce));
-        if callable.is(obj.get_type())
-            && let Ok(class) = callable.cast::<PyType>()
-            && class.is_subclass(self.runtime.weak_reference_type.bind(py))?
-            && let Ok(referent) = args.get_item(0)
-        {
-            steps.push(Step::Keep(referent));
-        }
-        steps.extend([
-            Step::Save(Part::ReconstructorArguments, args.into_any()),
-            Step::Save(Part::Reconstructor, callable),
-        ]);
-        Ok(())
-    }
-
-    /// `copyreg.__newobj__(cls, *args)`: NEWOBJ.
-    fn steps_for_newobj(
-        &self,
-        steps: &mut Vec<Step<'py>>,
-        args: &Bound<'py, PyTuple>,
-        obj: &Bound<'py, PyAny>,
-    ) -> PyResult<()> {
-        let py = self.py;
-        let refuse = |message: String| Err(self.runtime.pickling_error(py, message));
-        let Ok(class) = args.get_item(0) else {
-            return refuse("__newobj__ expected at least 1 argument, got 0".into());
-        };
-        if !class.is_instance_of::<PyType>() {
-            let found = full_type_name(&class.get_type());
-            return refuse(format!("first argument to __newobj__() must be a class, not {found}"));
-        }
-        let obj_class = match obj.getattr_opt(intern!(py, "__class__"))? {
-            Some(class) => class,
-            None => obj.get_type().into_any(),
-        };
-        // A proxy shows the class of what it stands for, and is of its own.
-        if !obj_class.is(&class) && !obj.get_type().is(&class) {
-            let (expected, found) = (obj_class.repr()?, class.repr()?);
-            return refuse(format!("first argument to __newobj__() must be {expected}, not {found}"));
-        }
-        let args = args.get_slice(1, args.len());
-        steps.extend([
-            Step::Write(Opcode::NewObj),
-            Step::Save(Part::NewArguments, args.into_any()),
-            Step::Save(Part::Class, class),
-        ]);
-        Ok(())
-    }
-
-    /// `copyreg.__newobj_ex__(cls, args, kwargs)`: NEWOBJ_EX, or a partial call of `cls.__new__` before protocol 4.
-    fn steps_for_newobj_ex(&self, steps: &mut Vec<Step<'py>>, operands: &Bound<'py, PyTuple>) -> PyResult<()> {
-        let py = self.py;
-        let refuse = |message: String| Err(self.runtime.pickling_error(py, message));
-        if operands.len() != 3 {
-            let len = operands.len();
-            return refuse(format!("__newobj_ex__ expected 3 arguments, got {len}"));
-        }
-        let wrong = |which: &str, expected: &str, item: &Bound<'py, PyAny>| {
-            let found = full_type_name(&item.get_type());
-            refuse(format!("{which} argument to __newobj_ex__() must be a {expected}, not {found}"))
-        };
-        let (class, args, kwargs) = (operands.get_item(0)?, operands.get_item(1)?, operands.get_item(2)?);
-        if !class.is_instance_of::<PyType>() {
-            return wrong("first", "class", &class);
-        }
-        let Ok(args) = args.cast::<PyTuple>() else { return wrong("second", "tuple", &args) };
-        let Ok(kwargs) = kwargs.cast::<PyDict>() else { return wrong("third", "dict", &kwargs) };
-        if self.settings.protocol.has_newobj_ex() {
-            steps.extend([
-                Step::Write(Opcode::NewObjEx),
-                Step::Save(Part::NewArguments, kwargs.clone().into_any()),
-                Step::Save(Part::NewArguments, args.clone().into_any()),
-                Step::Save(Part::Class, class),
-            ]);
-            return Ok(());
-        }
-        let new = class.getattr(intern!(py, "__new__"))?;
-        let partial_args = (new, class).into_pyobject(py)?.as_sequence().concat(args.as_sequence())?.to_tuple()?;
-        let partial = self.runtime.partial.bind(py).call(partial_args, Some(kwargs))?;
-        steps.extend([
-            Step::Write(Opcode::Reduce),
-            Step::Save(Part::ReconstructorArguments, PyTuple::empty(py).into_any()),
-            Step::Save(Part::Reconstructor, partial),
-        ]);
-        Ok(())
-    }
-}
-
-/// Whether it is a type of C code, whose name is known not to be one that marks a case.
-fn is_static_type(callable: &Bound<'_, PyAny>) -> bool {
-    callable.cast::<PyType>().is_ok_and(class::is_static)
 }

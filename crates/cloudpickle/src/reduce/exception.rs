@@ -4,6 +4,7 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use python_objects::exception::has_causes;
 use python_objects::identity;
 
 use crate::pickler::Probe;
@@ -28,7 +29,8 @@ pub(crate) fn with_causes<'py>(
         make_again(reduction)?;
         return Ok(value);
     }
-    if !sets_attributes_as_usual(exception)? {
+    // Most have none, and to look at the class takes as long as all the rest.
+    if !has_causes(exception) || !sets_attributes_as_usual(exception)? {
         return Ok(value);
     }
     let context = exception.getattr(intern!(py, "__context__"))?;

@@ -85,6 +85,12 @@ fn harmless_types(runtime: &Runtime) -> [&Py<PyType>; 13] {
     ]
 }
 
+/// Whether [`has_harmless_reducer`] may be true, which takes longer to find out.
+pub(crate) fn may_have_harmless_reducer(obj: &Bound<'_, PyAny>) -> bool {
+    let ty = obj.get_type_ptr();
+    harmless_types(Runtime::get(obj.py())).into_iter().any(|harmless| ty == harmless.as_ptr().cast())
+}
+
 /// Whether one of the reducers below that run no code that is not known reduces `obj`.
 pub(crate) fn has_harmless_reducer(obj: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = obj.py();
