@@ -7,7 +7,7 @@
 
 use pickle_format::Opcode;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBoolMethods, PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBoolMethods, PyBytes, PyDict, PyList, PyString, PyTuple};
 use python_objects::dict::{self, DictCursor};
 use python_objects::identity;
 use python_objects::kind::{Kind, exact};
@@ -78,6 +78,9 @@ impl<'py> Engine<'py, '_> {
         }
         if let Some(list) = exact::<PyList>(obj) {
             return self.save_list_at_once(list);
+        }
+        if let Some(bytes) = exact::<PyBytes>(obj) {
+            return AtOnce::done_if(self.save_bytes_at_once(bytes));
         }
         AtOnce::done_if(self.optimism.may_be_met_again(obj) && self.refer_at_once(obj))
     }

@@ -71,7 +71,37 @@ impl<'py> Engine<'py, '_> {
 
     #[inline(never)]
     fn save_new_str_by_call(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
-        self.save_new_str_at_once(string, place)
+        self.save_new_str_at_once(string, place) || self.save_new_text_at_once(string, place)
+    }
+
+    /// The same for one that is not ASCII.
+    fn save_new_text_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
+        let is_written = text::utf8(string).is_ok_and(|utf8| self.encoder.short_unicode_at_once(utf8.as_bytes()));
+        if is_written {
+            self.memo.put_at(place, string.as_any().clone());
+            self.encoder.memoize_uncounted();
+        }
+        is_written
+    }
+
+    /// Saves a short `bytes`, from protocol 4 on, or refers to it.
+    #[inline(never)]
+    pub(super) fn save_bytes_at_once(&mut self, bytes: &Bound<'py, PyBytes>) -> bool {
+        let data = bytes.as_bytes();
+        match self.optimism.is_shared(bytes) {
+            Shared::Never => self.encoder.short_bytes_at_once(data),
+            Shared::Maybe => match self.memo.look_up(bytes) {
+                Ok(index) => self.encoder.refer(index),
+                Err(place) => {
+                    let is_written = self.encoder.short_bytes_at_once(data);
+                    if is_written {
+                        self.memo.put_at(place, bytes.as_any().clone());
+                        self.encoder.memoize_uncounted();
+                    }
+                    is_written
+                }
+            },
+        }
     }
 
     /// The same for one that the memo does not have.

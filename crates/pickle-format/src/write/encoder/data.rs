@@ -42,6 +42,13 @@ impl<B: Buffer> Encoder<B> {
         self.buffer.append_short_at_once(Opcode::ShortBinUnicode.byte(), utf8)
     }
 
+    /// A `bytes` of at most 255 bytes, if that may be done [at once](Self::writes_at_once): `SHORT_BINBYTES`, where there
+    /// is a short opcode for text too.
+    #[inline]
+    pub fn short_bytes_at_once(&mut self, data: &[u8]) -> bool {
+        self.buffer.append_short_at_once(Opcode::ShortBinBytes.byte(), data)
+    }
+
     #[inline(never)]
     fn try_short_unicode_not_at_once(&mut self, utf8: &[u8]) -> bool {
         let Ok(len) = u8::try_from(utf8.len()) else { return false };
