@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
-use crate::dict;
+use crate::{compat, dict};
 
 /// A copy of the `__dict__` of a class, of one moment; nothing for a type that C code keeps elsewhere.
 ///
@@ -69,6 +69,14 @@ pub fn attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -
 #[cfg(PyPy)]
 pub fn attribute<'py>(class: &Bound<'py, PyType>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
     class.getattr(name)
+}
+
+/// Whether `class` or what it is derived from has an attribute of this name.
+///
+/// # Errors
+/// What looking it up raises, other than `AttributeError`.
+pub fn has_attribute(class: &Bound<'_, PyType>, name: &Bound<'_, PyString>) -> PyResult<bool> {
+    compat::attribute::class_has(class, name)
 }
 
 /// What [`names`] gives.

@@ -2,6 +2,7 @@
 
 #[cfg(not(PyPy))]
 use pyo3::ffi;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -39,19 +40,20 @@ pub struct DateTimeType {
 }
 
 impl DateTimeType {
-    /// `ty`, if it is one of the types of `_datetime`, the module's half in C.
+    /// `ty`, if it is one of the types of `module`, `_datetime`: the half of `datetime` that is in C.
     ///
     /// # Errors
-    /// What looking the module up raises.
-    pub fn of(ty: &Bound<'_, PyType>) -> PyResult<Option<Self>> {
+    /// What looking into the module raises.
+    pub fn of(ty: &Bound<'_, PyType>, module: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         if cfg!(PyPy) {
             return Ok(None);
         }
-        let modules = ty.py().import("sys")?.getattr("modules")?;
-        let Ok(module) = modules.get_item("_datetime") else { return Ok(None) };
-        for (name, kind) in
-            [("date", DateTimeKind::Date), ("time", DateTimeKind::Time), ("datetime", DateTimeKind::DateTime)]
-        {
+        let py = ty.py();
+        for (name, kind) in [
+            (intern!(py, "date"), DateTimeKind::Date),
+            (intern!(py, "time"), DateTimeKind::Time),
+            (intern!(py, "datetime"), DateTimeKind::DateTime),
+        ] {
             if module.getattr_opt(name)?.is_some_and(|found| found.is(ty)) {
                 return Ok(Some(Self { ty: ty.clone().unbind(), kind }));
             }

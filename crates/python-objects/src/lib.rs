@@ -10,7 +10,7 @@
 //! - [`interpreter`]: which interpreter this is.
 //! - [`dict`], [`list`], [`set`]: walking a container that user code or another thread may change under the walk; `walk`: what
 //!   these have in common.
-//! - [`function`], [`code`], [`cell`], [`class`](mod@class), [`instance`], [`proxy`]: what they consist of.
+//! - [`function`], [`method`], [`code`], [`cell`], [`class`](mod@class), [`instance`], [`proxy`]: what they consist of.
 //! - [`large_pages`], [`growing`]: memory for large contents, and for what is appended in the hot loops; `cache`: that of the
 //!   processor.
 //! - [`lending`]: a value that one changes, and lends for others to read.
@@ -46,6 +46,7 @@ pub mod kind;
 pub mod large_pages;
 pub mod lending;
 pub mod list;
+pub mod method;
 pub mod ndarray;
 pub mod proxy;
 pub mod raised;

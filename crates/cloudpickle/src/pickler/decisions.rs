@@ -4,6 +4,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyModule, PyString, PyTuple, PyType};
+use python_objects::class::is_static;
 use python_objects::compat::reduce::{Lacking, lacking};
 use python_objects::kind::Kind;
 
@@ -259,7 +260,9 @@ impl<'py> Engine<'py, '_> {
                 },
                 value => value?,
             };
+            // Of a type of C code there are Ellipsis and its like, which are in `builtins`.
             if let Ok(name) = value.cast::<PyString>()
+                && !is_static(ty)
                 && let Some(reduction) = singleton_reduction(obj, name)?
             {
                 return self.save_reduction(reduction, obj);

@@ -5,6 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyType};
 use python_objects::building::call;
+use python_objects::method;
 
 use crate::runtime::{self, Runtime};
 
@@ -39,8 +40,7 @@ pub(super) enum Hook<'py> {
 
 impl<'py> From<Bound<'py, PyAny>> for Hook<'py> {
     fn from(callable: Bound<'py, PyAny>) -> Self {
-        if callable.get_type().is(&Runtime::get(callable.py()).method_type)
-            && let (Ok(function), Ok(owner)) = (callable.getattr("__func__"), callable.getattr("__self__"))
+        if let Some([function, owner]) = method::parts_of(&callable)
             && let Ok(function) = function.cast_into_exact()
         {
             return Self::Function(function, owner);
@@ -89,10 +89,8 @@ impl<'py> Hooks<'py> {
         let py = pickler.py();
         let runtime = Runtime::get(py);
         let reducer_override = pickler.getattr(intern!(py, "reducer_override"))?;
-        let native = match reducer_override.getattr_opt(intern!(py, "__func__"))? {
-            Some(function) => runtime::is_own_reducer_override(&function),
-            None => false,
-        };
+        let native = method::parts_of(&reducer_override)
+            .is_some_and(|[function, _]| runtime::is_own_reducer_override(&function));
         let dispatch_table = pickler.getattr(intern!(py, "dispatch_table"))?;
         Ok(Self {
             persistent_id: persistent_id(pickler)?.map(Hook::from),

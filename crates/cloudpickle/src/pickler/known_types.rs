@@ -3,7 +3,8 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString, PyTuple, PyType};
-use python_objects::instance;
+use python_objects::datetime::DateTimeType;
+use python_objects::{class, instance};
 
 use crate::by_value::lookup;
 use crate::runtime::Runtime;
@@ -64,6 +65,14 @@ pub(super) fn makes_dtypes_of_numpy(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(numpy.getattr_opt(intern!(py, "dtype"))?.is_some_and(|dtype| dtype.get_type().is(ty)))
 }
 
+/// `ty`, if it is one of the types of `datetime`, as they are written in C.
+pub(crate) fn datetime_type(ty: &Bound<'_, PyType>) -> PyResult<Option<DateTimeType>> {
+    match lookup::imported(intern!(ty.py(), "_datetime").as_any())? {
+        Some(module) => DateTimeType::of(ty, &module),
+        None => Ok(None),
+    }
+}
+
 /// Whether `ty` is `decimal.Decimal`, as it is written in C.
 pub(super) fn is_decimal(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     Ok(ty.name()? == "Decimal" && found_in(ty, "_decimal")?)
@@ -75,7 +84,7 @@ pub(super) fn is_named_tuple(ty: &Bound<'_, PyType>) -> PyResult<bool> {
     if !ty.is_subclass_of::<PyTuple>()? || !instance::has_plain_attributes(ty) || !leaves_reducing_to_object(ty)? {
         return Ok(false);
     }
-    if ty.hasattr(intern!(py, "__getnewargs_ex__"))?
+    if class::has_attribute(ty, intern!(py, "__getnewargs_ex__"))?
         || ty.getattr(intern!(py, "__dictoffset__"))?.extract::<isize>()? != 0
         || ty.getattr_opt(intern!(py, "__slots__"))?.is_none_or(|slots| slots.len().is_ok_and(|len| len != 0))
     {

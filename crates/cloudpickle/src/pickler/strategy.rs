@@ -9,6 +9,7 @@ use std::rc::Rc;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyList, PyString, PyType};
+use python_objects::class;
 use python_objects::datetime::DateTimeType;
 use python_objects::dict::SharedKeys;
 use python_objects::identity;
@@ -250,7 +251,7 @@ impl<'py> Engine<'py, '_> {
         }
         Ok(match instance::name_of(ty) {
             "datetime.date" | "datetime.time" | "datetime.datetime" => {
-                DateTimeType::of(ty)?.map(|ty| Strategy::DateTime(Rc::new(ty)))
+                known_types::datetime_type(ty)?.map(|ty| Strategy::DateTime(Rc::new(ty)))
             }
             "decimal.Decimal" if known_types::is_decimal(ty)? => Some(Strategy::Decimal),
             "numpy.ndarray" => PlainArrays::like(obj)?.map_or(Ok(None), |fields| {
@@ -292,14 +293,16 @@ impl<'py> Engine<'py, '_> {
 
     fn look_at_ordinary(&self, ty: &Bound<'py, PyType>) -> PyResult<Option<Ordinary<'py>>> {
         let py = self.py;
-        if !instance::has_plain_attributes(ty) {
+        // What is derived from a type of C code other than `object` holds what that type holds, as a rule: asked for first,
+        // because what follows takes as long as a small dump.
+        if !instance::has_plain_attributes(ty) || !instance::made_in_c(ty)?.is(py.get_type::<PyAny>()) {
             return Ok(None);
         }
         if !known_types::leaves_reducing_to_object(ty)? {
             return Ok(None);
         }
         for name in [intern!(py, "__getnewargs_ex__"), intern!(py, "__getnewargs__")] {
-            if ty.hasattr(name)? {
+            if class::has_attribute(ty, name)? {
                 return Ok(None);
             }
         }

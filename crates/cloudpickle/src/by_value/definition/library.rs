@@ -150,7 +150,7 @@ impl Contents {
         }
         let name = instance::name_of(base);
         if name.starts_with("datetime.")
-            && let Some(datetime) = DateTimeType::of(ty)?
+            && let Some(datetime) = known_types::datetime_type(ty)?
         {
             return Ok(Self::DateTime(Rc::new(datetime)));
         }
