@@ -33,4 +33,4 @@ pub use argument::ArgumentKind;
 pub use error::{FormatError, Result};
 pub use opcode::Opcode;
 pub use protocol::Protocol;
-pub use write::{Buffer, Encoder, FRAME_SIZE_TARGET, Payload, Referenced, is_large, pieces};
+pub use write::{Buffer, Encoder, FRAME_SIZE_TARGET, Payload, ROOM_IS_MADE_FOR, Referenced, is_large, pieces};

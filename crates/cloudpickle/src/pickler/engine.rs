@@ -71,6 +71,8 @@ pub(super) struct Engine<'py, 's> {
     pub(super) canonical: Canonical<'py>,
     /// Whether what may be left out can be pickled.
     pub(super) probe: Probe,
+    /// How many bytes are the contents of long texts and the like.
+    pub(super) long_contents: usize,
     /// From this length of the buffer on, a frame may be full, and it is time to look for signals such as Ctrl-C.
     pub(super) attention_above: usize,
     /// Whether every object is to be looked at before it is written, atoms too: by a hook, or for a deterministic dump.
@@ -152,6 +154,7 @@ impl<'py, 's> Engine<'py, 's> {
             version_is_told: false,
             canonical: Canonical::default(),
             probe: Probe::default(),
+            long_contents: 0,
             attention_above: 0,
             looks_at_atoms,
             calls: CallsOfPython(0),
@@ -378,7 +381,7 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn attend(&mut self) -> PyResult<()> {
         let is_long = || self.encoder.len() >= pickle_format::FRAME_SIZE_TARGET;
         if self.streams_without_frames && is_long() || self.encoder.boundary() {
-            self.output.may_be_so_long(self.encoder.len(), &mut self.optimism)?;
+            self.output.may_be_so_long(self.encoder.len(), self.long_contents, &mut self.optimism)?;
             self.output.flush(self.py, &mut self.encoder)?;
         }
         self.watch_buffer();

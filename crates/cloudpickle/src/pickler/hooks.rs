@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyFunction, PyType};
+use pyo3::types::{PyCFunction, PyFunction, PyType};
 use python_objects::building::call;
 use python_objects::method;
 
@@ -146,22 +146,14 @@ fn persistent_id<'py>(pickler: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py,
     // Up to 3.12 the base class has a slot that is either filled by the user or raises AttributeError.
     let found = call::attribute(pickler, name).map_err(|raised| raised.take(py))?;
     let Some(found) = found else { return Ok(None) };
-    let base = Runtime::get(py).pickle_pickler.bind(py).getattr_opt(name)?;
-    let of_class = pickler.get_type().getattr_opt(name)?;
-    let inherited = match (&of_class, &base) {
-        (Some(of_class), Some(base)) => of_class.is(base),
-        (None, None) => true,
-        _ => false,
+    let is_of_base = if let Ok(function) = found.cast_exact::<PyCFunction>() {
+        // Since 3.13 the base class has a method that returns None.
+        function.getattr(intern!(py, "__self__"))?.is(pickler) && function.getattr(intern!(py, "__name__"))?.eq(name)?
+    } else if let Some([function, _]) = method::parts_of(&found) {
+        // PyPy's base class is written in Python.
+        Runtime::get(py).pickle_pickler.bind(py).getattr_opt(name)?.is_some_and(|of_base| of_base.is(&function))
+    } else {
+        false
     };
-    if !inherited {
-        return Ok(Some(found));
-    }
-    // Since 3.13 it has a method that returns None, of which `found` is the bound form unless the instance has its own.
-    let bound_to_pickler = match found.getattr_opt(intern!(py, "__self__"))? {
-        Some(owner) => owner.is(pickler),
-        None => false,
-    };
-    let is_method_of_base =
-        bound_to_pickler && found.getattr_opt(intern!(py, "__name__"))?.is_some_and(|n| n.eq(name).unwrap_or(false));
-    Ok((!is_method_of_base).then_some(found))
+    Ok((!is_of_base).then_some(found))
 }

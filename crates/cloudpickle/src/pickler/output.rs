@@ -14,6 +14,9 @@ use super::optimism::{Again, Optimism};
 /// and takes hardly any memory for numbers.
 const MOST_AT_ONCE: usize = 512 << 10;
 
+/// For contents of this length, there is no short opcode.
+pub(super) const IS_LONG: usize = 256;
+
 /// The destination of a dump.
 pub(super) enum Output<'py> {
     /// The encoder's buffer, which becomes the result of `dumps`.
@@ -62,17 +65,19 @@ impl<'py> Output<'py> {
         }
     }
 
-    /// To be called when the pickle has, or is expected to have, so many bytes.
+    /// To be called when the pickle has, or is expected to have, so many bytes, of which so many are the contents of
+    /// [long](IS_LONG) texts and the like.
     ///
     /// # Errors
     /// If the dump is to start over for that.
     #[inline]
-    pub(super) fn may_be_so_long(&self, len: usize, optimism: &mut Optimism) -> PyResult<()> {
-        if len > MOST_AT_ONCE && matches!(self, Output::ShortMemory) {
-            Err(optimism.start_over(Again::PieceByPiece))
-        } else {
-            Ok(())
+    pub(super) fn may_be_so_long(&self, len: usize, contents: usize, optimism: &mut Optimism) -> PyResult<()> {
+        // To copy contents takes as long one way as the other, and twice as long if the dump starts over in the end.
+        let is_too_much = len > MOST_AT_ONCE || contents > len / 2;
+        if is_too_much && matches!(self, Output::ShortMemory) {
+            return Err(optimism.start_over(Again::PieceByPiece));
         }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers, strings, bytes and buffers.
 
-use pickle_format::{Opcode, Payload};
+use pickle_format::{Opcode, Payload, ROOM_IS_MADE_FOR};
 use pyo3::exceptions::PyBufferError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::frame::Saved;
 use super::memo::FreePlace;
 use super::optimism::Shared;
-use super::output::Output;
+use super::output::{IS_LONG, Output};
 use crate::reduce::reduction::Reduction;
 
 impl<'py> Engine<'py, '_> {
@@ -61,7 +61,7 @@ impl<'py> Engine<'py, '_> {
     #[inline(always)]
     pub(super) fn save_str_of_list_at_once(&mut self, string: &Bound<'py, PyString>, shared: Shared) -> bool {
         match shared {
-            Shared::Never => self.save_new_str_alone(string),
+            Shared::Never => self.save_new_str_alone(string) || self.save_new_text_alone(string),
             Shared::Maybe => match self.memo.look_up(string) {
                 Ok(index) => self.encoder.refer(index),
                 Err(place) => self.save_new_str_by_call(string, place),
@@ -74,9 +74,9 @@ impl<'py> Engine<'py, '_> {
         self.save_new_str_at_once(string, place) || self.save_new_text_at_once(string, place)
     }
 
-    /// The same for one that is not ASCII.
+    /// The same for one that is not ASCII, or not short.
     fn save_new_text_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
-        let is_written = text::utf8(string).is_ok_and(|utf8| self.encoder.short_unicode_at_once(utf8.as_bytes()));
+        let is_written = self.save_new_text_alone(string);
         if is_written {
             self.memo.put_at(place, string.as_any().clone());
             self.encoder.memoize_uncounted();
@@ -84,16 +84,22 @@ impl<'py> Engine<'py, '_> {
         is_written
     }
 
-    /// Saves a short `bytes`, from protocol 4 on, or refers to it.
+    /// The same, and does not remember it.
+    #[inline(never)]
+    fn save_new_text_alone(&mut self, string: &Bound<'py, PyString>) -> bool {
+        text::utf8(string).is_ok_and(|utf8| self.save_contents_at_once(Payload::Unicode, utf8.as_bytes()))
+    }
+
+    /// Saves a `bytes`, from protocol 4 on, or refers to it; not if it is long.
     #[inline(never)]
     pub(super) fn save_bytes_at_once(&mut self, bytes: &Bound<'py, PyBytes>) -> bool {
         let data = bytes.as_bytes();
         match self.optimism.is_shared(bytes) {
-            Shared::Never => self.encoder.short_bytes_at_once(data),
+            Shared::Never => self.save_contents_at_once(Payload::Bytes, data),
             Shared::Maybe => match self.memo.look_up(bytes) {
                 Ok(index) => self.encoder.refer(index),
                 Err(place) => {
-                    let is_written = self.encoder.short_bytes_at_once(data);
+                    let is_written = self.save_contents_at_once(Payload::Bytes, data);
                     if is_written {
                         self.memo.put_at(place, bytes.as_any().clone());
                         self.encoder.memoize_uncounted();
@@ -102,6 +108,20 @@ impl<'py> Engine<'py, '_> {
                 }
             },
         }
+    }
+
+    /// Writes contents that are not so long that there is to be room for them beforehand.
+    fn save_contents_at_once(&mut self, payload: Payload, data: &[u8]) -> bool {
+        if self.encoder.short_payload_at_once(payload, data) {
+            return true;
+        }
+        // Before protocol 4, what is memoized has its number written.
+        let may_be = self.encoder.writes_at_once() && self.settings.protocol.has_memoize();
+        if !may_be || data.len() >= ROOM_IS_MADE_FOR {
+            return false;
+        }
+        self.count_contents(data.len());
+        self.encoder.payload(payload, data).is_ok()
     }
 
     /// The same for one that the memo does not have.
@@ -134,6 +154,7 @@ impl<'py> Engine<'py, '_> {
     fn save_long(&mut self, number: &Bound<'py, PyInt>) -> PyResult<()> {
         if self.settings.protocol.has_long_bytes() {
             let bytes = int::to_twos_complement(number)?;
+            self.count_contents(bytes.len());
             self.encoder.long(&bytes).map_err(|error| self.refused(error))
         } else {
             // `repr` of an int of thousands of digits may raise ValueError, as it does in `pickle`.
@@ -171,6 +192,7 @@ impl<'py> Engine<'py, '_> {
                 let payload = PyBytes::new(self.py, utf8);
                 self.stream(Payload::Unicode, utf8.len(), payload.as_any())?;
             } else {
+                self.count_contents(utf8.len());
                 self.encoder.unicode(utf8).map_err(|error| self.refused(error))?;
             }
         } else {
@@ -189,6 +211,7 @@ impl<'py> Engine<'py, '_> {
         if self.output.takes_payload(data.len(), &mut self.optimism)? {
             self.stream(Payload::Bytes, data.len(), obj)?;
         } else {
+            self.count_contents(data.len());
             self.encoder.bytes(data).map_err(|error| self.refused(error))?;
         }
         self.memo_put_if(obj, shared)?;
@@ -281,6 +304,13 @@ impl<'py> Engine<'py, '_> {
         self.encoder
             .payload_with(payload, view.len(), |out| out.extend_from_buffer(py, view))
             .map_err(|error| self.refused(error))
+    }
+
+    #[inline]
+    fn count_contents(&mut self, len: usize) {
+        if len >= IS_LONG {
+            self.long_contents += len;
+        }
     }
 
     /// Writes a large payload to the file: what is buffered, then the object that holds the data.

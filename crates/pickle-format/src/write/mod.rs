@@ -13,6 +13,6 @@ pub mod frame;
 mod referenced;
 
 pub use buffer::Buffer;
-pub use encoder::{Encoder, Payload};
+pub use encoder::{Encoder, Payload, ROOM_IS_MADE_FOR};
 pub use frame::{FRAME_SIZE_TARGET, is_large, pieces};
 pub use referenced::Referenced;

@@ -426,7 +426,7 @@ impl BytesBuilder<'_> {
     }
 }
 
-/// The next object that does not stay in the memory beside it is expected to be as long as this one.
+/// The next object that does not stay in the memory beside it is expected to be about as long as this one.
 fn expect_another(len: usize) {
     let expected = if len <= TOO_LARGE_TO_EXPECT { len + len / (2 * SPARE) } else { 0 };
     EXPECTED.store(expected, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use crate::write::buffer::Buffer;
 use crate::write::frame::is_large;
 
 /// For data of this length, room is made beforehand: the buffer may have a better place for it than where it is now.
-const LONG: usize = 8 << 10;
+pub const ROOM_IS_MADE_FOR: usize = 8 << 10;
 
 impl<B: Buffer> Encoder<B> {
     /// A `str`, from protocol 1 on: `SHORT_BINUNICODE`, `BINUNICODE` or `BINUNICODE8`.
@@ -42,11 +42,16 @@ impl<B: Buffer> Encoder<B> {
         self.buffer.append_short_at_once(Opcode::ShortBinUnicode.byte(), utf8)
     }
 
-    /// A `bytes` of at most 255 bytes, if that may be done [at once](Self::writes_at_once): `SHORT_BINBYTES`, where there
-    /// is a short opcode for text too.
+    /// A payload of at most 255 bytes, from protocol 4 on, if it has an opcode for short ones and that may be done
+    /// [at once](Self::writes_at_once).
     #[inline]
-    pub fn short_bytes_at_once(&mut self, data: &[u8]) -> bool {
-        self.buffer.append_short_at_once(Opcode::ShortBinBytes.byte(), data)
+    pub fn short_payload_at_once(&mut self, payload: Payload, data: &[u8]) -> bool {
+        let opcode = match payload {
+            Payload::Unicode => Opcode::ShortBinUnicode,
+            Payload::Bytes => Opcode::ShortBinBytes,
+            Payload::ByteArray => return false,
+        };
+        self.buffer.append_short_at_once(opcode.byte(), data)
     }
 
     #[inline(never)]
@@ -95,7 +100,7 @@ impl<B: Buffer> Encoder<B> {
 
     /// A payload of `len` bytes, which `append` adds to the buffer: for data that is not in one slice.
     pub fn payload_with(&mut self, payload: Payload, len: usize, append: impl FnOnce(&mut B)) -> Result<()> {
-        if len >= LONG {
+        if len >= ROOM_IS_MADE_FOR {
             self.reserve(len)?;
         }
         if is_large(len) {
@@ -110,9 +115,10 @@ impl<B: Buffer> Encoder<B> {
         Ok(())
     }
 
+    /// A payload. If it [`is_large`], it stands outside frames.
     #[inline]
-    fn payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
-        if data.len() >= LONG {
+    pub fn payload(&mut self, payload: Payload, data: &[u8]) -> Result<()> {
+        if data.len() >= ROOM_IS_MADE_FOR {
             return self.payload_with(payload, data.len(), |buffer| buffer.extend_from_slice(data));
         }
         match payload.header(data.len() as u64, self.protocol)? {

@@ -11,7 +11,7 @@ mod data;
 mod memo;
 mod number;
 
-pub use data::Payload;
+pub use data::{Payload, ROOM_IS_MADE_FOR};
 
 use crate::argument::{self, ArgumentKind};
 use crate::error::{Counted, FormatError, Result};
