@@ -4,8 +4,10 @@ import collections
 import copyreg
 import datetime
 import decimal
+import gc
 import io
 import pickle
+import sys
 import types
 from typing import Generic, NamedTuple, TypeVar
 
@@ -750,3 +752,65 @@ class Counted:
     def __reduce__(self):
         self.left -= 1
         return Counted, (), ({"inner": self} if self.left else None)
+
+
+def test_the_base_class_is_not_initialised():
+    """Nothing of it is used, and what may be asked of it answers."""
+    file = io.BytesIO()
+    pickler = Pickler(file, -1)
+    assert (pickler.bin, pickler.fast) == (True, 0)
+    assert isinstance(pickler, pickle.Pickler)
+    assert sys.getsizeof(pickler) > 0
+    pickler.dump([1])
+    assert pickle.loads(file.getvalue()) == [1]
+    assert Pickler(io.BytesIO(), 0).bin is not None
+    gc.collect()
+
+
+@not_on_pypy("a C pickler")
+def test_dump_of_the_base_class():
+    with pytest.raises(pickle.PicklingError, match="__init__"):
+        pickle.Pickler.dump(Pickler(io.BytesIO()), [1])
+
+
+def test_picklers_that_leave_their_memo_to_the_next():
+    """What an earlier one had is not referred to, and lives no longer than its pickler."""
+    shared = ["shared"]
+    for _ in range(3):
+        first, second = io.BytesIO(), io.BytesIO()
+        pickler = Pickler(first)
+        pickler.dump([shared, shared])
+        other = Pickler(second)
+        other.dump(shared)
+        pickler.dump(shared)
+        assert len(pickler.memo.copy()) >= 2
+        assert pickle.loads(second.getvalue()) == shared
+        unpickler = pickle.Unpickler(io.BytesIO(first.getvalue()))
+        assert unpickler.load()[0] is unpickler.load()
+        del pickler
+        other.dump([shared, "more"])
+        loader = pickle.Unpickler(io.BytesIO(second.getvalue()))
+        assert loader.load() is loader.load()[0]
+
+
+def test_a_pickler_that_goes_while_another_dumps():
+    """In a reducer, and in the destructor of what a memo held."""
+
+    class Dumping:
+        def __reduce__(self):
+            assert pickle.loads(dumps_with(Pickler, [[1], [2]])) == [[1], [2]]
+            return str, ("reduced",)
+
+    class Dying:
+        def __init__(self):
+            self.text = "kept"
+
+        def __del__(self):
+            dumps_with(Pickler, [["in a destructor"]])
+
+    assert pickle.loads(dumps_with(Pickler, [[3], Dumping(), [4]])) == [[3], "reduced", [4]]
+    pickler = Pickler(io.BytesIO())
+    pickler.persistent_id = lambda obj: None
+    pickler.dump([Dying().text, [5]])
+    del pickler
+    assert pickle.loads(dumps_with(Pickler, [[6]])) == [[6]]

@@ -263,3 +263,28 @@ fn an_abandoned_pickle_leaves_no_trace() {
         assert_eq!(encoder.take(), pickle(protocol, Encoder::none));
     }
 }
+
+#[test]
+fn pieces_of_a_pickle_end_with_its_frames() {
+    use pickle_format::pieces;
+
+    let of = |pickle: &[u8]| pieces(pickle).map(<[u8]>::len).collect::<Vec<_>>();
+    let mut encoder = Encoder::new(Protocol::V4);
+    encoder.start();
+    for _ in 0..3 {
+        for number in 0..FRAME_SIZE_TARGET / 5 + 1 {
+            encoder.boundary();
+            encoder.int(1 << 30 | i64::try_from(number).unwrap_or_default());
+        }
+    }
+    encoder.finish();
+    let pickle = encoder.take();
+    let cut: Vec<_> = pieces(&pickle).collect();
+    assert!(cut.len() > 2);
+    assert!(cut[0].starts_with(b"\x80\x04\x95") && cut[1..].iter().all(|piece| piece[0] == b'\x95'));
+    assert_eq!(cut.concat(), pickle);
+    assert_eq!(of(b""), []);
+    assert_eq!(of(b"\x80\x04N."), [4]);
+    // A frame that says that it is longer than the pickle.
+    assert_eq!(of(b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\xffN."), [13]);
+}

@@ -8,8 +8,8 @@
 //! - [`optimism`]: what needs no memo.
 //! - [`hooks`]: what users hang into a pickler.
 //! - [`output`]: one `bytes` object, or a file.
-//! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`], [`save_persistent_id`]: how each kind of object is
-//!   written; [`save_at_once`]: the short way of everyday data.
+//! - [`save_atom`], [`save_container`], [`save_global`], [`save_reduce`] with [`save_made`], [`save_persistent_id`]: how each
+//!   kind of object is written; [`save_at_once`]: the short way of everyday data.
 //! - [`strategy`]: which objects are written without asking them, and [`known_types`]; how: [`save_instance`],
 //!   [`save_named_tuple`], [`save_value`], [`save_array`] with [`numpy_reductions`].
 //! - [`made_of_code`]: what is written without a detour through reductions: [`save_function`], [`save_cell`], [`save_code`],

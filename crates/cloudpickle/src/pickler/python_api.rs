@@ -161,7 +161,8 @@ fn in_memory<'py, R>(
 
 /// Serialize `obj` into `file`, which needs a `write` method that takes bytes.
 ///
-/// The file gets the pickle piece by piece; large strings and buffers are passed to `write` as they are.
+/// The file gets a pickle of plain data when it is whole, and any that is long or calls an object's own code piece by piece;
+/// large strings and buffers are passed to `write` as they are.
 ///
 /// Args:
 ///     obj: any object. Functions and classes that cannot be imported elsewhere travel by value.
