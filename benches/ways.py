@@ -91,6 +91,35 @@ class File(_Wrapped):
         return payload.path.stat().st_size
 
 
+class InMemoryFile(_Wrapped):
+    """`dump` to a new `io.BytesIO` and `load` from one."""
+
+    name = "BytesIO"
+
+    def write(self, side: Side) -> Callable[[Any], Any]:
+        dump, protocol = side.dump, side.protocol
+
+        def write(obj: Any) -> bytes:
+            file = io.BytesIO()
+            dump(obj, file, *protocol)
+            return file.getvalue()
+
+        return write
+
+    def read(self, side: Side) -> Callable[[Any], Any]:
+        load = side.load
+        return lambda payload: load(io.BytesIO(payload))
+
+
+class ByPickler(_Wrapped):
+    """A `Pickler` without hooks, made for one object, as frameworks do."""
+
+    name = "Pickler"
+
+    def write(self, side: Side) -> Callable[[Any], Any]:
+        return written_by(side.Pickler, side)
+
+
 class OutOfBand(_Wrapped):
     """`dumps` with a `buffer_callback`, `loads` with the buffers."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from ways import OutOfBand
 from workloads import Workload
 
+MODERATE = 100_000
 HUGE = 100_000_000
 
 
@@ -68,6 +69,8 @@ def same_buffer(mine: Any, loaded: Any) -> bool:
 WORKLOADS = [
     Workload("small ndarrays", small_arrays, 10_000, same=same_arrays, needs=("numpy",)),
     Workload("dict of arrays", dict_of_arrays, 10_000, same=same_values, needs=("numpy",)),
+    Workload("bytes, 100 kB", lambda count: b"x" * count, MODERATE, marshal=True),
+    Workload("ndarray, 100 kB", huge_array, MODERATE, same=same_array, needs=("numpy",)),
     Workload("bytes, 100 MB", lambda count: b"x" * count, HUGE, marshal=True),
     Workload("bytearray, 100 MB", lambda count: bytearray(b"x" * count), HUGE),
     Workload("ndarray, 100 MB", huge_array, HUGE, same=same_array, needs=("numpy",)),

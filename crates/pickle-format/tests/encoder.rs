@@ -272,7 +272,7 @@ fn pieces_of_a_pickle_end_with_its_frames() {
     let mut encoder = Encoder::new(Protocol::V4);
     encoder.start();
     for _ in 0..3 {
-        for number in 0..FRAME_SIZE_TARGET / 5 + 1 {
+        for number in 0..=FRAME_SIZE_TARGET / 5 {
             encoder.boundary();
             encoder.int(1 << 30 | i64::try_from(number).unwrap_or_default());
         }

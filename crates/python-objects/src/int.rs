@@ -34,23 +34,34 @@ fn as_i64_by_call(number: &Bound<'_, PyInt>) -> Option<i64> {
     (overflow == 0).then_some(value)
 }
 
-/// `number` as the shortest little-endian two's complement, the argument of LONG1 and LONG4.
+/// Numbers of so many bytes need no allocation.
+const FEW: usize = 64;
+
+/// What `with` makes of `number` as the shortest little-endian two's complement, the argument of LONG1 and LONG4.
 ///
 /// # Errors
 /// `MemoryError`, and `OverflowError` for a number of more bits than can be counted.
-pub fn to_twos_complement(number: &Bound<'_, PyInt>) -> PyResult<Vec<u8>> {
-    let size = int_bytes::size(number)?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(size).map_err(|_| PyMemoryError::new_err(()))?;
-    bytes.resize(size, 0);
-    int_bytes::fill(number, &mut bytes)?;
-    // Bytes that only repeat the sign, of which there may be more on some versions than on others.
-    while let [.., below, 0 | u8::MAX] = *bytes
-        && (bytes.last() == Some(&u8::MAX)) == (below >= 1 << 7)
-    {
-        bytes.pop();
+pub fn with_twos_complement<R>(number: &Bound<'_, PyInt>, with: impl FnOnce(&[u8]) -> R) -> PyResult<R> {
+    let mut few = [0; FEW];
+    let size = int_bytes::fill(number, &mut few)?;
+    if size <= FEW {
+        return Ok(with(shortest(&few[..size])));
     }
-    Ok(bytes)
+    let mut many = Vec::new();
+    many.try_reserve_exact(size).map_err(|_| PyMemoryError::new_err(()))?;
+    many.resize(size, 0);
+    int_bytes::fill(number, &mut many)?;
+    Ok(with(shortest(&many)))
+}
+
+/// The bytes without those at the end that only repeat the sign, of which there may be more on some versions than on others.
+fn shortest(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., last @ (0 | u8::MAX)] = bytes
+        && rest.last().is_some_and(|below| (*last == u8::MAX) == (*below >= 1 << 7))
+    {
+        bytes = rest;
+    }
+    bytes
 }
 
 /// The number whose little-endian two's complement this is.

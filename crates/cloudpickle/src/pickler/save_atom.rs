@@ -153,9 +153,11 @@ impl<'py> Engine<'py, '_> {
     #[cold]
     fn save_long(&mut self, number: &Bound<'py, PyInt>) -> PyResult<()> {
         if self.settings.protocol.has_long_bytes() {
-            let bytes = int::to_twos_complement(number)?;
-            self.count_contents(bytes.len());
-            self.encoder.long(&bytes).map_err(|error| self.refused(error))
+            let written = int::with_twos_complement(number, |bytes| {
+                self.count_contents(bytes.len());
+                self.encoder.long(bytes)
+            })?;
+            written.map_err(|error| self.refused(error))
         } else {
             // `repr` of an int of thousands of digits may raise ValueError, as it does in `pickle`.
             self.encoder.long_text(number.repr()?.to_str()?);

@@ -1,11 +1,11 @@
 //! Ints of any size as little-endian two's complement.
 
 #[cfg(all(not(PyPy), not(Py_3_13)))]
-pub(crate) use private::{fill, made_of, size};
+pub(crate) use private::{fill, made_of};
 #[cfg(all(not(PyPy), Py_3_13))]
-pub(crate) use public::{fill, made_of, size};
+pub(crate) use public::{fill, made_of};
 #[cfg(PyPy)]
-pub(crate) use through_python::{fill, made_of, size};
+pub(crate) use through_python::{fill, made_of};
 
 /// The functions that there are since Python 3.13.
 #[cfg(all(not(PyPy), Py_3_13))]
@@ -16,19 +16,12 @@ mod public {
 
     const LITTLE_ENDIAN: std::ffi::c_int = 1;
 
-    /// How many bytes are enough for `number`.
-    pub(crate) fn size(number: &Bound<'_, PyInt>) -> PyResult<usize> {
-        // SAFETY: a live int; without a buffer, the function says how large one has to be, or is negative with an exception.
-        let size = unsafe { ffi::PyLong_AsNativeBytes(number.as_ptr(), std::ptr::null_mut(), 0, LITTLE_ENDIAN) };
-        usize::try_from(size).map_err(|_| PyErr::fetch(number.py()))
-    }
-
-    /// Fills `bytes`, which are [enough](size).
-    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<()> {
+    /// Fills the beginning of `bytes`, and says how many are enough; if there are fewer, that is all that it does.
+    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<usize> {
         let (start, len) = (bytes.as_mut_ptr().cast(), bytes.len().cast_signed());
-        // SAFETY: a live int, and a buffer of so many bytes, all of which are written; negative with an exception.
+        // SAFETY: a live int, and a buffer of so many bytes, which are written; negative with an exception.
         let size = unsafe { ffi::PyLong_AsNativeBytes(number.as_ptr(), start, len, LITTLE_ENDIAN) };
-        if size < 0 { Err(PyErr::fetch(number.py())) } else { Ok(()) }
+        usize::try_from(size).map_err(|_| PyErr::fetch(number.py()))
     }
 
     /// The number whose bytes these are.
@@ -56,20 +49,20 @@ mod private {
     const LITTLE_ENDIAN: std::ffi::c_int = 1;
     const SIGNED: std::ffi::c_int = 1;
 
-    /// How many bytes are enough for `number`.
-    pub(crate) fn size(number: &Bound<'_, PyInt>) -> PyResult<usize> {
+    /// Fills the beginning of `bytes`, and says how many are enough; if there are fewer, that is all that it does.
+    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<usize> {
         // SAFETY: a live int; the result is the number of bits of its magnitude, or the greatest one with an exception.
         let bits = unsafe { _PyLong_NumBits(number.as_ptr()) };
+        if bits == usize::MAX {
+            return Err(PyErr::fetch(number.py()));
+        }
         // The sign needs a bit of its own.
-        if bits == usize::MAX { Err(PyErr::fetch(number.py())) } else { Ok(bits / 8 + 1) }
-    }
-
-    /// Fills `bytes`, which are [enough](size).
-    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<()> {
-        let (start, len) = (bytes.as_mut_ptr(), bytes.len());
+        let size = bits / 8 + 1;
+        let Some(bytes) = bytes.get_mut(..size) else { return Ok(size) };
+        let start = bytes.as_mut_ptr();
         // SAFETY: a live int, and a buffer of so many bytes, all of which are written; negative with an exception.
-        let status = unsafe { ffi::_PyLong_AsByteArray(number.as_ptr().cast(), start, len, LITTLE_ENDIAN, SIGNED) };
-        if status < 0 { Err(PyErr::fetch(number.py())) } else { Ok(()) }
+        let status = unsafe { ffi::_PyLong_AsByteArray(number.as_ptr().cast(), start, size, LITTLE_ENDIAN, SIGNED) };
+        if status < 0 { Err(PyErr::fetch(number.py())) } else { Ok(size) }
     }
 
     /// The number whose bytes these are.
@@ -95,20 +88,18 @@ mod through_python {
         Ok(options)
     }
 
-    /// How many bytes are enough for `number`.
-    pub(crate) fn size(number: &Bound<'_, PyInt>) -> PyResult<usize> {
-        let bits: usize = number.call_method0(intern!(number.py(), "bit_length"))?.extract()?;
-        // The sign needs a bit of its own.
-        Ok(bits / 8 + 1)
-    }
-
-    /// Fills `bytes`, which are [enough](size).
-    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<()> {
+    /// Fills the beginning of `bytes`, and says how many are enough; if there are fewer, that is all that it does.
+    pub(crate) fn fill(number: &Bound<'_, PyInt>, bytes: &mut [u8]) -> PyResult<usize> {
         let py = number.py();
-        let arguments = (bytes.len(), intern!(py, "little"));
-        let made = number.call_method(intern!(py, "to_bytes"), arguments, Some(&signed(py)?))?;
-        bytes.copy_from_slice(made.cast::<PyBytes>()?.as_bytes());
-        Ok(())
+        let bits: usize = number.call_method0(intern!(py, "bit_length"))?.extract()?;
+        // The sign needs a bit of its own.
+        let size = bits / 8 + 1;
+        if let Some(bytes) = bytes.get_mut(..size) {
+            let arguments = (size, intern!(py, "little"));
+            let made = number.call_method(intern!(py, "to_bytes"), arguments, Some(&signed(py)?))?;
+            bytes.copy_from_slice(made.cast::<PyBytes>()?.as_bytes());
+        }
+        Ok(size)
     }
 
     /// The number whose bytes these are.
