@@ -508,6 +508,21 @@ def test_memo_assigned_from_a_dict():
     assert b"already" not in second_file.getvalue()
 
 
+@pytest.mark.parametrize("index", [0, 5, 1000, 2**32 - 1])
+def test_memo_with_any_indexes_is_gone_with_its_pickler(index):
+    """The next dumps of the thread find nothing of it in the memory that they take over."""
+    obj = ["not sent"]
+    pickler = Pickler(io.BytesIO())
+    pickler.memo = {0: (index, obj)}
+    another = Pickler(io.BytesIO())
+    another.memo = pickler.memo
+    del pickler, another
+    file = io.BytesIO()
+    Pickler(file).dump([obj, obj])
+    assert pickle.loads(file.getvalue()) == [obj, obj]
+    assert cloudpickle.loads(cloudpickle.dumps([obj, obj])) == [obj, obj]
+
+
 def test_memo_of_the_wrong_type():
     pickler = Pickler(io.BytesIO())
     with pytest.raises(TypeError):

@@ -48,7 +48,7 @@ impl AtHand {
         memo
     }
 
-    /// Keeps the memory of a memo from [`take_memo`](Self::take_memo), and nothing in it.
+    /// Keeps the memory of a memo, and nothing in it. There are only indexes in it that dumps gave.
     pub(super) fn put_back_memo(py: Python<'_>, memo: Memo) {
         let mut at_hand = Self::take().unwrap_or_default();
         let replaced = std::mem::replace(&mut at_hand.memo, memo);

@@ -26,6 +26,8 @@ pub(crate) struct Memo {
     objects: Vec<Py<PyAny>>,
     /// How many objects there were when the table grew last, which put all of them elsewhere.
     grown_with: usize,
+    /// Whether the indexes are those of a dict that somebody assigned, which may be any.
+    has_indexes_of_others: bool,
 }
 
 /// Twelve bytes, because a memo is as large as what is pickled: with the list of objects, that is what C pickle's takes.
@@ -94,7 +96,16 @@ impl Default for Memo {
 
 impl Memo {
     pub(crate) fn new() -> Self {
-        Self { table: Vec::new(), first: 1, bits: 0, room: 0, room_at_once: 0, objects: Vec::new(), grown_with: 0 }
+        Self {
+            table: Vec::new(),
+            first: 1,
+            bits: 0,
+            room: 0,
+            room_at_once: 0,
+            objects: Vec::new(),
+            grown_with: 0,
+            has_indexes_of_others: false,
+        }
     }
 
     /// Forgets everything, and gives up its memory if that is much.
@@ -287,6 +298,11 @@ impl Memo {
         self.table.is_empty()
     }
 
+    /// Whether there is memory that another memo can use, in which the entries of this one pass for free.
+    pub(super) fn can_be_used_again(&self) -> bool {
+        !self.has_no_memory() && !self.has_indexes_of_others
+    }
+
     /// How many objects the memo has.
     pub(crate) fn len(&self) -> usize {
         self.objects.len()
@@ -346,7 +362,7 @@ impl Memo {
     /// # Errors
     /// `TypeError`, in the words of `_pickle`, if a value is not a pair. `OverflowError` for an index of more than four bytes.
     pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let mut memo = Self::new();
+        let mut memo = Self { has_indexes_of_others: true, ..Self::new() };
         for value in dict.values() {
             let pair = value.cast::<PyTuple>().ok().filter(|pair| pair.len() == 2);
             let Some(pair) = pair else {
@@ -370,6 +386,7 @@ impl Memo {
             room: self.room,
             room_at_once: self.room_at_once,
             grown_with: self.grown_with,
+            has_indexes_of_others: self.has_indexes_of_others,
             objects: self.objects.iter().map(|object| object.clone_ref(py)).collect(),
         }
     }

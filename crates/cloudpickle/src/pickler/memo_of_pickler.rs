@@ -64,7 +64,7 @@ impl Drop for MemoOfPickler {
     /// Most picklers are made for one dump: the next one gets the memory.
     fn drop(&mut self) {
         if let Some(memo) = self.0.take().map(|mut memo| std::mem::take(&mut *memo))
-            && !memo.has_no_memory()
+            && memo.can_be_used_again()
         {
             Python::attach(|py| AtHand::put_back_memo(py, memo));
         }
