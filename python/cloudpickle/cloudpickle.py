@@ -178,13 +178,18 @@ class Pickler(pickle.Pickler):
         deterministic: bool | None = None,
         by_value: Iterable[ModuleType] | None = None,
     ) -> None:
-        # The base class is not initialised: all that counts of it is that it is one, and its attributes `bin` and `fast`.
-        # The memo and the buffer that it would make are not used, and took as long to make as all the rest.
+        # The base class is not initialised where nobody needs it: all that counts of it is that it is one, and its attributes
+        # `bin` and `fast`. The memo and the buffer that it would make are not used, and took as long to make as all the rest.
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
+        cls = type(self)
+        if cls is not Pickler and (cls.dump is not Pickler.dump or cls.__mro__[-3] is not Pickler) and not PYPY:
+            # Its `dump` may be called from the one of the subclass, and another base class may stand in between.
+            super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
         self._core = _native.PicklerCore(
             file, self.proto, buffer_callback, fix_imports, deterministic, by_value
         )
         self.bin = self.proto != 0
+        self.fast = False
 
     def dump(self, obj: Any) -> None:
         """Write one pickle of `obj` to the file.

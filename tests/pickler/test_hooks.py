@@ -554,6 +554,17 @@ def test_fast_mode_writes_no_memo():
     assert one == two == [1] and one is not two
 
 
+def test_init_ends_fast_mode():
+    pickler = Pickler(io.BytesIO())
+    pickler.fast = True
+    file = io.BytesIO()
+    pickler.__init__(file)
+    shared = [1]
+    pickler.dump([shared, shared])
+    one, two = pickle.loads(file.getvalue())
+    assert one is two
+
+
 def test_bin_attribute():
     """`bin` tells text from binary protocols, and is there to be read and set."""
     assert not Pickler(io.BytesIO(), protocol=0).bin
@@ -676,6 +687,39 @@ def test_subclass_that_overrides_dump():
 
     assert pickle.loads(dumps_with(Logged, [1, 2])) == [1, 2]
     assert Logged.seen == [[1, 2]]
+
+
+@not_on_pypy("a base class to initialise")
+def test_subclass_that_calls_the_dump_of_pickle():
+    class Direct(Pickler):
+        def dump(self, obj):
+            pickle.Pickler.dump(self, obj)
+
+    class Beyond(Pickler):
+        def dump(self, obj):
+            super(Pickler, self).dump(obj)
+
+    for cls in (Direct, Beyond):
+        assert pickle.loads(dumps_with(cls, ["x", lambda: 5]))[1]() == 5
+
+
+@not_on_pypy("a base class to initialise")
+def test_subclass_with_another_pickler_as_its_base():
+    """Each `__init__` calls the next one."""
+
+    class Another(pickle.Pickler):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            self.is_ready = True
+
+    class Both(Pickler, Another):
+        pass
+
+    file = io.BytesIO()
+    pickler = Both(file)
+    assert pickler.is_ready
+    pickler.dump([1, 2])
+    assert pickle.loads(file.getvalue()) == [1, 2]
 
 
 def test_all_hooks_at_once():
