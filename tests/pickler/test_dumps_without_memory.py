@@ -14,6 +14,9 @@ import pickle, resource, sys
 import cloudpickle
 def fresh(number):
     return "".join(["text", str(number)])
+class File:
+    def write(self, data):
+        pass
 texts = [fresh(number) for number in range(100_000)]
 data = eval(sys.argv[1])
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
@@ -21,7 +24,7 @@ hard = resource.getrlimit(resource.RLIMIT_AS)[1]
 for room in range(0, int(sys.argv[2]) << 20, 1 << 19):
     resource.setrlimit(resource.RLIMIT_AS, (used + room, hard))
     try:
-        dumped = cloudpickle.dumps(data)
+        dumped = cloudpickle.dumps(data) if sys.argv[3] == "dumps" else cloudpickle.dump(data, File())
     except MemoryError:
         print("refused")
     dumped = None
@@ -33,9 +36,18 @@ assert pickle.loads(cloudpickle.dumps(data)) == data
 
 @not_on_pypy("room beside a limit")
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
-@pytest.mark.parametrize("data", ["[texts, texts]", "texts + texts[::-1]", "[[text, text] for text in texts]"])
-def test_a_dump_that_needs_more(data):
-    command = [sys.executable, "-c", DUMPING, data, "8"]
+@pytest.mark.parametrize(
+    ("data", "function"),
+    [
+        ("[texts, texts]", "dumps"),
+        ("texts + texts[::-1]", "dumps"),
+        ("[[text, text] for text in texts]", "dumps"),
+        ("['x' * 4_000_000, b'x' * 4_000_000]", "dumps"),
+        ("['x' * 4_000_000, b'x' * 4_000_000]", "dump"),
+    ],
+)
+def test_a_dump_that_needs_more(data, function):
+    command = [sys.executable, "-c", DUMPING, data, "8", function]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr[-2000:]
     assert "refused\n" in result.stdout

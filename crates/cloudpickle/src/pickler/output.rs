@@ -4,7 +4,7 @@ use pickle_format::{Buffer, Encoder, FRAME_SIZE_TARGET, Opcode, is_large, pieces
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use python_objects::buffer;
-use python_objects::bytes::{BytesBuilder, out_of_memory};
+use python_objects::bytes::{BytesBuilder, copy_of, out_of_memory};
 use python_objects::list::{ListCursor, Next, ShortText};
 use python_objects::ndarray::PlainArray;
 
@@ -87,7 +87,7 @@ pub(super) fn write_whole<'py>(write: &Bound<'py, PyAny>, encoder: &mut Encoder<
     if encoder.len() <= 2 * FRAME_SIZE_TARGET || encoder.buffer_mut().is_object() {
         return write.call1((encoder.buffer_mut().finish(py)?,)).map(drop);
     }
-    pieces(encoder.written()).try_for_each(|piece| write.call1((PyBytes::new(py, piece),)).map(drop))
+    pieces(encoder.written()).try_for_each(|piece| write.call1((copy_of(py, piece)?,)).map(drop))
 }
 
 /// What the encoder writes into: a `bytes` object in the making.

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyBufferError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyFloat, PyFloatMethods, PyInt, PyString, PyTuple};
+use python_objects::bytes::copy_of;
 use python_objects::kind::exact;
 use python_objects::{buffer, int, text};
 
@@ -191,7 +192,7 @@ impl<'py> Engine<'py, '_> {
             let utf8 = text::utf8(string)?;
             let utf8 = utf8.as_bytes();
             if self.output.takes_payload(utf8.len(), &mut self.optimism)? {
-                let payload = PyBytes::new(self.py, utf8);
+                let payload = copy_of(self.py, utf8)?;
                 self.stream(Payload::Unicode, utf8.len(), payload.as_any())?;
             } else {
                 self.count_contents(utf8.len());

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::copy_of;
 use crate::buffer;
 use crate::ndarray::PlainArray;
 
@@ -29,7 +30,7 @@ impl<'py> BytesBuilder<'py> {
     /// # Errors
     /// `MemoryError`.
     pub fn finish(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.bytes))
+        copy_of(py, &self.bytes)
     }
 
     /// Whether [`finish`](Self::finish) copies nothing.

@@ -10,7 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::out_of_memory;
+use super::{copy_of, out_of_memory};
 use crate::buffer;
 use crate::large_pages;
 use crate::ndarray::PlainArray;
@@ -114,12 +114,7 @@ impl<'py> BytesBuilder<'py> {
             if self.len > BESIDE {
                 expect_another(self.len);
             }
-            // SAFETY: as many bytes are there, which become the contents of a new object; null comes with an exception.
-            let object = unsafe {
-                let object = ffi::PyBytes_FromStringAndSize(self.start.cast(), self.len.cast_signed());
-                Bound::from_owned_ptr_or_err(py, object)
-            }?;
-            return Ok(object.cast_into()?);
+            return copy_of(py, self.as_slice());
         }
         let (len, capacity) = (self.len, self.capacity);
         let start = self.start;
