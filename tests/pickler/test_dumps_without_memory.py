@@ -51,3 +51,29 @@ def test_a_dump_that_needs_more(data, function):
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr[-2000:]
     assert "refused\n" in result.stdout
+
+
+AFTER_A_LONG_ONE = """
+import resource
+import cloudpickle
+long = ["x" * 100 for _ in range(1000)] * 140
+long = [text + str(number) for number, text in enumerate(long)]
+short = long[:6000]
+expected = cloudpickle.dumps(short)
+size = len(cloudpickle.dumps(long))
+assert len(expected) * 64 > size > len(expected) * 16
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+resource.setrlimit(resource.RLIMIT_AS, (used + len(expected) * 8, hard))
+for _ in range(2):
+    assert cloudpickle.dumps(short) == expected
+"""
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
+def test_what_a_long_pickle_needed_is_not_needed_by_the_next_one():
+    """There is room for it, and none for another long one."""
+    command = [sys.executable, "-c", AFTER_A_LONG_ONE]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr[-2000:]

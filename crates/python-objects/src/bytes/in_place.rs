@@ -354,6 +354,12 @@ impl<'py> BytesBuilder<'py> {
         if self.go_on_in_object(needed.max(self.capacity + growth).max(foreseen)) {
             return true;
         }
+        // What was foreseen may be refused where what is needed is not, and then would be again each time.
+        EXPECTED.store(0, Ordering::Relaxed);
+        self.expected = 0;
+        if is_beside && self.go_on_in_object(needed) {
+            return true;
+        }
         self.begin_beside();
         false
     }
