@@ -185,9 +185,7 @@ class Pickler(pickle.Pickler):
         if cls is not Pickler and (cls.dump is not Pickler.dump or cls.__mro__[-3] is not Pickler) and not PYPY:
             # Its `dump` may be called from the one of the subclass, and another base class may stand in between.
             super().__init__(file, protocol=self.proto, fix_imports=fix_imports, buffer_callback=buffer_callback)
-        self._core = _native.PicklerCore(
-            file, self.proto, buffer_callback, fix_imports, deterministic, by_value
-        )
+        self._core = _native.PicklerCore(file, self.proto, buffer_callback, fix_imports, deterministic, by_value)
         self.bin = self.proto != 0
         self.fast = False
 

@@ -1,6 +1,7 @@
 """`__reduce__` and its relatives in every shape, right and wrong."""
 
 import copyreg
+import io
 import pickle
 import pickletools
 
@@ -416,3 +417,30 @@ def test_instance_with_its_own_reduce():
     obj.__reduce_ex__ = lambda protocol: (Target, ("instance",))
     expected = pickle.loads(pickle.dumps(obj, protocol=5))
     assert type(round_trip(obj)) is type(expected)
+
+
+class Counted:
+    calls = 0
+
+    def __reduce__(self):
+        Counted.calls += 1
+        return Counted, ()
+
+
+COUNTED = Counted()
+
+
+def test_a_dump_that_starts_over_tries_no_reducer_before():
+    """Whether a global of an importable module can travel is found out by a trial, which runs its reducer."""
+
+    def with_global():
+        return COUNTED
+
+    def calls_of(dump):
+        before = Counted.calls
+        dump([("passed", ["over"]), with_global])
+        return Counted.calls - before
+
+    of_pickler = calls_of(lambda obj: cloudpickle.Pickler(io.BytesIO()).dump(obj))
+    assert calls_of(lambda obj: cloudpickle.dump(obj, io.BytesIO())) == of_pickler
+    assert calls_of(cloudpickle.dumps) == of_pickler

@@ -239,7 +239,7 @@ impl<'py, 's> Engine<'py, 's> {
     #[cold]
     fn explained(&self, error: PyErr) -> PyErr {
         let py = self.py;
-        if self.optimism.must_start_over() || !error.get_type(py).is(py.get_type::<PyRecursionError>()) {
+        if self.again().is_some() || !error.get_type(py).is(py.get_type::<PyRecursionError>()) {
             return error;
         }
         let message =
@@ -267,7 +267,7 @@ impl<'py, 's> Engine<'py, 's> {
                 done = 0;
             }
             if let Some(error) = failed {
-                if self.optimism.must_start_over() || suspended.is_empty() {
+                if self.again().is_some() || suspended.is_empty() {
                     return Err(error);
                 }
                 let outermost_first: Vec<_> =

@@ -18,7 +18,6 @@ use python_objects::identity;
 use python_objects::reference_count::{self, COUNTS_ARE_EXACT};
 
 use super::engine::Engine;
-use super::output::Output;
 
 /// How many shared tuples may be in the making inside each other in an optimistic pass, which looks through them one by
 /// one.
@@ -51,6 +50,8 @@ pub(super) struct Optimism {
     optimistic: bool,
     /// Whether an object was passed over.
     passed_over: bool,
+    /// How the dump starts over before code of others runs, though nothing was passed over.
+    for_code_of_others: Option<Again>,
     /// Whether the dump is to start over, and how.
     start_over: Option<Again>,
     /// How many reductions are being written, one inside the other. Their parts were made for the pickle: what they are
@@ -106,6 +107,7 @@ impl Optimism {
             sole: NONE_IS_SOLE,
             optimistic: false,
             passed_over: false,
+            for_code_of_others: None,
             start_over: None,
             care: 0,
             in_the_making: InTheMaking::default(),
@@ -119,12 +121,17 @@ impl Optimism {
         }
     }
 
-    /// Whether the dump failed only because it is to start over.
-    pub(super) fn must_start_over(&self) -> bool {
-        self.start_over.is_some()
+    /// Makes the dump start over before code of others runs, in any case. To be called at the beginning.
+    pub(super) fn start_over_for_code_of_others(&mut self, again: Option<Again>) {
+        self.for_code_of_others = again;
     }
 
-    /// The same, and how.
+    /// How the dump starts over before code of others runs, if it may do so.
+    fn before_code_of_others(&self) -> Option<Again> {
+        self.for_code_of_others.or(self.optimistic.then_some(Again::Carefully))
+    }
+
+    /// Whether the dump failed only because it is to start over, and how.
     pub(super) fn again(&self) -> Option<Again> {
         self.start_over
     }
@@ -173,6 +180,16 @@ impl Optimism {
 }
 
 impl<'py> Engine<'py, '_> {
+    /// Whether the dump failed only because it is to start over, and how.
+    pub(super) fn again(&self) -> Option<Again> {
+        self.optimism.again().or_else(|| self.probe.again())
+    }
+
+    /// To be called when it is known how the dump starts over before code of others runs: attempts run none then.
+    pub(super) fn keep_attempts_from_code_of_others(&mut self) {
+        self.probe.start_over_for_code_of_others(self.optimism.before_code_of_others());
+    }
+
     /// To be called before code runs that is not known: reducers, hooks, iterators of reductions.
     ///
     /// # Errors
@@ -181,8 +198,8 @@ impl<'py> Engine<'py, '_> {
     pub(super) fn before_code_of_others(&mut self) -> PyResult<()> {
         self.calls.another();
         let optimism = &mut self.optimism;
-        if matches!(self.output, Output::ShortMemory) {
-            return Err(optimism.start_over(Again::PieceByPiece));
+        if let Some(again) = optimism.for_code_of_others {
+            return Err(optimism.start_over(again));
         }
         if optimism.optimistic {
             if optimism.passed_over {
@@ -190,6 +207,7 @@ impl<'py> Engine<'py, '_> {
             }
             optimism.optimistic = false;
             optimism.sole = NONE_IS_SOLE;
+            self.keep_attempts_from_code_of_others();
         }
         Ok(())
     }

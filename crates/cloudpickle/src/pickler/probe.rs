@@ -9,6 +9,7 @@ use super::BaseGlobals;
 use super::engine::{Engine, Settings};
 use super::hooks::Hooks;
 use super::memo::Memo;
+use super::optimism::Again;
 use super::output::Output;
 use crate::by_value::class_tracker::Ids;
 
@@ -17,15 +18,26 @@ use crate::by_value::class_tracker::Ids;
 /// An attempt makes no additions of its own. So attempts are not nested however long a chain of causes is, nor where it
 /// comes round to its beginning; each cause is tried when its turn to be written comes.
 pub(crate) enum Probe {
-    /// A dump in which additions are made. What was written in an attempt, if there was one, need not be tried again.
-    Dump(Option<Box<Memo>>),
+    /// A dump in which additions are made.
+    Dump(Additions),
     /// A dump that is an attempt.
     Attempt,
 }
 
+/// The additions of one dump.
+#[derive(Default)]
+pub(crate) struct Additions {
+    /// What was written in an attempt, if there was one: it need not be tried again.
+    tried: Option<Box<Memo>>,
+    /// How the dump is to start over where an attempt would run code of others, which would run twice then.
+    for_code_of_others: Option<Again>,
+    /// Whether it is to start over for that.
+    starts_over: bool,
+}
+
 impl Default for Probe {
     fn default() -> Self {
-        Self::Dump(None)
+        Self::Dump(Additions::default())
     }
 }
 
@@ -34,13 +46,28 @@ impl Probe {
         matches!(self, Self::Attempt)
     }
 
+    /// Says how the dump starts over before an attempt runs code of others, if it does.
+    pub(super) fn start_over_for_code_of_others(&mut self, again: Option<Again>) {
+        if let Self::Dump(additions) = self {
+            additions.for_code_of_others = again;
+        }
+    }
+
+    /// Whether the dump failed only because it is to start over, and how.
+    pub(super) fn again(&self) -> Option<Again> {
+        match self {
+            Self::Dump(additions) if additions.starts_over => additions.for_code_of_others,
+            Self::Dump(_) | Self::Attempt => None,
+        }
+    }
+
     /// Whether `obj` can be pickled without additions, found out by doing it; always false in an attempt.
     ///
     /// # Errors
-    /// What is no `Exception`, such as a `KeyboardInterrupt`.
+    /// What is no `Exception`, such as a `KeyboardInterrupt`. If the dump is to start over.
     pub(crate) fn can_be_pickled(&mut self, obj: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Self::Dump(memo) = self else { return Ok(false) };
-        let memo = &mut **memo.get_or_insert_default();
+        let Self::Dump(additions) = self else { return Ok(false) };
+        let memo = &mut **additions.tried.get_or_insert_default();
         if memo.get(obj).is_some() {
             return Ok(true);
         }
@@ -48,8 +75,14 @@ impl Probe {
         let settings =
             Settings { protocol: Protocol::HIGHEST, fix_imports: true, binary: true, fast: false, ids: Ids::LeftOut };
         let base_globals = BaseGlobals::default();
-        match Engine::attempt(py, settings, Output::Nowhere, Hooks::plain(None), memo, &base_globals).dump(obj) {
+        let mut attempt = Engine::attempt(py, settings, Output::Nowhere, Hooks::plain(None), memo, &base_globals);
+        attempt.optimism.start_over_for_code_of_others(additions.for_code_of_others);
+        match attempt.dump(obj) {
             Ok(()) => Ok(true),
+            Err(error) if attempt.optimism.again().is_some() => {
+                additions.starts_over = true;
+                Err(error)
+            }
             Err(error) if error.is_instance_of::<PyException>(py) => Ok(false),
             Err(error) => Err(error),
         }

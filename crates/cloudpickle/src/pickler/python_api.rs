@@ -130,6 +130,7 @@ fn in_memory<'py, R>(
     let mut at_hand = AtHand::take().unwrap_or_default();
     let referenced = at_hand.referenced.take();
     let for_the_next;
+    let for_code_of_others = matches!(output, Output::ShortMemory).then_some(Again::PieceByPiece);
     let (result, again);
     {
         let base_globals = BaseGlobals::default();
@@ -144,11 +145,13 @@ fn in_memory<'py, R>(
             Pass::Careful => {}
             Pass::WithoutShortcuts => engine.take_no_shortcuts(),
         }
+        engine.optimism.start_over_for_code_of_others(for_code_of_others);
+        engine.keep_attempts_from_code_of_others();
         if pass != Pass::WithoutShortcuts && settings.ids == Ids::Random {
             engine.names = Copied::Before;
         }
         result = engine.dump(obj).and_then(|()| finish(&mut engine));
-        again = engine.optimism.again();
+        again = engine.again();
         for_the_next = engine.encoder.take_referenced();
     }
     at_hand.referenced = for_the_next;
