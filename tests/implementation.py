@@ -24,7 +24,7 @@ LACKING = {
     "infinity as text": "its unpickler does not read the infinities and NaN that its own pickler writes in protocol 0",
     "an empty stack": "its compiled unpickler crashes where a pickle takes more from the stack than there is",
     "a C pickler": "its compiled pickler writes other bytes than CPython's: other batches, other memo entries",
-    "a base class to initialise": "the base class of picklers takes its arguments where it is made, and not in __init__",
+    "a base class to initialise": "a pickler of its own takes its arguments where it is made, and not in __init__",
     "an unpickler of ours": "loads is pickle's own there, with its own errors and its own way with names and buffers",
     "room beside a limit": "it takes and returns memory in large pieces, so that a limit says nothing about a dump",
     "arrays": "numpy makes the parts of an array anew each time it is asked, and which of them are one object varies",
