@@ -179,8 +179,8 @@ class Pickler(pickle.Pickler):
         by_value: Iterable[ModuleType] | None = None,
     ) -> None:
         # The base class is not initialised where nobody needs it: all that counts of it is that it is one, and its
-        # attributes `bin` and `fast`. The memo and the buffer that it would make are not used, and took as long to make as
-        # all the rest.
+        # attributes `bin` and `fast`. The memo and the buffer that it would make are not used, and took as long to make
+        # as all the rest.
         self.proto = DEFAULT_PROTOCOL if protocol is None else operator.index(protocol)
         cls = type(self)
         if cls is not Pickler and (cls.dump is not Pickler.dump or cls.__mro__[-3] is not Pickler) and not PYPY:
