@@ -77,3 +77,37 @@ def test_what_a_long_pickle_needed_is_not_needed_by_the_next_one():
     command = [sys.executable, "-c", AFTER_A_LONG_ONE]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr[-2000:]
+
+
+BESIDE_NOTHING = """
+import resource
+import cloudpickle
+# It gives up the memory that the thread keeps for its pickles.
+cloudpickle.dumps([str(number) for number in range(200_000)])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+resource.setrlimit(resource.RLIMIT_AS, (used, hard))
+taken = []
+for size in (1 << 20, 1 << 16, 1 << 12, 1 << 10):
+    try:
+        while True:
+            taken.append(bytearray(size))
+    except MemoryError:
+        pass
+for _ in range(3):
+    try:
+        cloudpickle.dumps([1, 2])
+    except MemoryError:
+        pass
+taken.clear()
+resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+assert cloudpickle.loads(cloudpickle.dumps([1, 2])) == [1, 2]
+"""
+
+
+@not_on_pypy("room beside a limit")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
+def test_a_short_pickle_where_there_is_no_memory_at_all():
+    command = [sys.executable, "-c", BESIDE_NOTHING]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr[-2000:]

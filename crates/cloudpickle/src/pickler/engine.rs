@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use pickle_format::{Encoder, FormatError, Protocol};
 use pyo3::exceptions::{PyMemoryError, PyOverflowError, PyRecursionError, PyValueError};
 use pyo3::prelude::*;
-use python_objects::bytes::OutOfMemory;
+use python_objects::bytes::{OutOfMemory, out_of_memory};
 use python_objects::identity;
 use python_objects::lending::InUse;
 use python_objects::reference_count::COUNTS_ARE_EXACT;
@@ -205,8 +205,6 @@ impl<'py, 's> Engine<'py, 's> {
     /// reader has.
     pub(super) fn dump(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
         let remembered = self.memo.len();
-        self.encoder.start();
-        self.watch_buffer();
         // Two references more than the caller has: what is pickled may refer to itself.
         let (obj, _held) = (&obj.clone(), obj.clone());
         let _wanted = WantedIds::set(self.settings.ids);
@@ -229,6 +227,8 @@ impl<'py, 's> Engine<'py, 's> {
     }
 
     fn save_whole(&mut self, obj: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.encoder.start();
+        self.watch_buffer();
         self.run(obj)?;
         self.encoder.finish();
         self.output.flush(self.py, &mut self.encoder)
@@ -343,8 +343,8 @@ impl<'py, 's> Engine<'py, 's> {
     /// For a part that was begun and cannot be ended now: what is to be resumed.
     #[inline]
     pub(super) fn suspend<F: Suspendable<'py>>(&mut self, frame: F) {
-        if self.unwinding.capacity() == 0 {
-            self.unwinding.reserve(INLINE_LEVELS + 1);
+        if self.unwinding.capacity() == 0 && self.unwinding.try_reserve(INLINE_LEVELS + 1).is_err() {
+            out_of_memory();
         }
         self.root = 0;
         // Made where it is to be: large as a frame is, to move it takes longer than the rest.

@@ -87,8 +87,9 @@ impl<'py> BytesBuilder<'py> {
     /// Nothing yet.
     #[must_use]
     pub fn new(_py: Python<'py>) -> Self {
-        let mut beside = AT_HAND.take().unwrap_or_else(|| Box::new_uninit_slice(BESIDE));
-        let (start, capacity) = (beside.as_mut_ptr().cast(), BESIDE);
+        // Where there is none, what is appended first finds out whether there is memory for an object.
+        let mut beside = AT_HAND.take().or_else(|| memory(BESIDE)).unwrap_or_default();
+        let (start, capacity) = (beside.as_mut_ptr().cast(), beside.len().min(BESIDE));
         let object = std::ptr::null_mut();
         let (below, at_once_below, short_below) = (0, 0, 0);
         Self {
@@ -340,8 +341,9 @@ impl<'py> BytesBuilder<'py> {
         let is_beside = self.object.is_null();
         let expected = EXPECTED.load(Ordering::Relaxed);
         let is_expected = needed <= expected && expected / MOST_TIMES <= needed;
-        if is_beside && self.capacity < LONG_BESIDE && needed <= LONG_BESIDE && !is_expected {
-            return self.go_on_in_longer_memory();
+        let may_stay = is_beside && self.capacity < LONG_BESIDE && needed <= LONG_BESIDE && !is_expected;
+        if may_stay && self.go_on_in_longer_memory() {
+            return true;
         }
         let by_parts = self.expected.min(needed.saturating_mul(MOST_TIMES_BY_PARTS)).min(MOST_BY_PARTS);
         let foreseen = if is_expected { by_parts.max(expected) } else { by_parts };
@@ -408,23 +410,25 @@ impl BytesBuilder<'_> {
     /// Moves what was written to longer memory beside the object, or returns false if there is none.
     fn go_on_in_longer_memory(&mut self) -> bool {
         if self.beside.len() < LONG_BESIDE {
-            let mut longer: Vec<MaybeUninit<u8>> = Vec::new();
-            if longer.try_reserve_exact(LONG_BESIDE).is_err() {
-                return false;
-            }
-            // SAFETY: `len` bytes are initialised, and there is room for more than those in the other memory, none of which is
-            // read before it is written. So is all memory that is not initialised: its type says that it need not be.
-            unsafe {
-                longer.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(self.start, self.len);
-                longer.set_len(LONG_BESIDE);
-            }
-            self.beside = longer.into_boxed_slice();
+            let Some(mut longer) = memory(LONG_BESIDE) else { return false };
+            // SAFETY: `len` bytes are initialised, and there is room for more than those in the other memory.
+            unsafe { longer.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(self.start, self.len) };
+            self.beside = longer;
             self.start = self.beside.as_mut_ptr().cast();
         }
         self.capacity = LONG_BESIDE;
         self.append_at_once_below(self.at_once_below);
         true
     }
+}
+
+/// So many bytes, if there is memory for them. None is read before it is written.
+fn memory(len: usize) -> Option<Memory> {
+    let mut memory: Vec<MaybeUninit<u8>> = Vec::new();
+    memory.try_reserve_exact(len).ok()?;
+    // SAFETY: there is room for them, and their type says that they need not be initialised.
+    unsafe { memory.set_len(len) };
+    Some(memory.into_boxed_slice())
 }
 
 /// The next object that does not stay in the memory beside it is expected to be about as long as this one.
