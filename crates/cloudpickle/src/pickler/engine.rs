@@ -381,7 +381,8 @@ impl<'py, 's> Engine<'py, 's> {
     pub(super) fn attend(&mut self) -> PyResult<()> {
         let is_long = || self.encoder.len() >= pickle_format::FRAME_SIZE_TARGET;
         if self.streams_without_frames && is_long() || self.encoder.boundary() {
-            self.output.may_be_so_long(self.encoder.len(), self.long_contents, &mut self.optimism)?;
+            let (len, references) = (self.encoder.len(), self.encoder.memory_of_references());
+            self.output.may_go_on(len, self.long_contents, references, &mut self.optimism)?;
             self.output.flush(self.py, &mut self.encoder)?;
         }
         self.watch_buffer();

@@ -65,19 +65,36 @@ impl<'py> Output<'py> {
         }
     }
 
-    /// To be called when the pickle has, or is expected to have, so many bytes, of which so many are the contents of
-    /// [long](IS_LONG) texts and the like.
+    /// To be called when the pickle is expected to have so many bytes.
     ///
     /// # Errors
     /// If the dump is to start over for that.
-    #[inline]
-    pub(super) fn may_be_so_long(&self, len: usize, contents: usize, optimism: &mut Optimism) -> PyResult<()> {
-        // To copy contents takes as long one way as the other, and twice as long if the dump starts over in the end.
-        let is_too_much = len > MOST_AT_ONCE || contents > len / 2;
-        if is_too_much && matches!(self, Output::ShortMemory) {
+    pub(super) fn may_be_so_long(&self, len: usize, optimism: &mut Optimism) -> PyResult<()> {
+        if len > MOST_AT_ONCE && matches!(self, Output::ShortMemory) {
             return Err(optimism.start_over(Again::PieceByPiece));
         }
         Ok(())
+    }
+
+    /// To be called when the pickle has so many bytes, of which so many are the contents of [long](IS_LONG) texts and the
+    /// like, and so much memory is taken by what is known of references.
+    ///
+    /// # Errors
+    /// If the dump is to start over for that.
+    pub(super) fn may_go_on(
+        &self,
+        len: usize,
+        contents: usize,
+        references: usize,
+        optimism: &mut Optimism,
+    ) -> PyResult<()> {
+        // To copy contents takes as long one way as the other, and twice as long if the dump starts over in the end. C pickle
+        // needs no memory for references.
+        let gains_little = contents > len / 2 || references > len / 4 * 3;
+        if gains_little && matches!(self, Output::ShortMemory) {
+            return Err(optimism.start_over(Again::PieceByPiece));
+        }
+        self.may_be_so_long(len, optimism)
     }
 }
 

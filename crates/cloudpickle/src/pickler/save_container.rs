@@ -224,7 +224,7 @@ impl Engine<'_, '_> {
             let written = self.encoder.written().len();
             let rest = (written - before).saturating_mul(left) / BATCH_SIZE;
             let expected = written.saturating_add(rest);
-            self.output.may_be_so_long(expected, 0, &mut self.optimism)?;
+            self.output.may_be_so_long(expected, &mut self.optimism)?;
             self.encoder.buffer_mut().expect(expected);
         }
         Ok(())

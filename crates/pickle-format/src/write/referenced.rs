@@ -201,6 +201,11 @@ impl Referenced {
         self.clear();
     }
 
+    /// How many bytes of memory the references take.
+    pub(super) fn memory_of_references(&self) -> usize {
+        size_of_val(self.references.words.as_slice())
+    }
+
     /// Whether nothing is to be settled.
     #[must_use]
     pub fn is_empty(&self) -> bool {

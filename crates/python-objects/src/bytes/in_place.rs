@@ -303,7 +303,9 @@ impl<'py> BytesBuilder<'py> {
     pub fn try_reserve(&mut self, additional: usize) -> bool {
         if self.object.is_null() && additional >= self.len {
             let needed = self.len.saturating_add(additional);
-            if self.go_on_in_object(needed.saturating_add(needed / (2 * SPARE))) {
+            // Some more may follow. What is very long is mapped and unmapped each time whatever is asked for.
+            let more = if needed <= TOO_LARGE_TO_EXPECT { needed / (2 * SPARE) } else { 0 };
+            if self.go_on_in_object(needed.saturating_add(more)) {
                 return true;
             }
         }

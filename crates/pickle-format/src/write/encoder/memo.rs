@@ -43,6 +43,12 @@ impl<B: Buffer> Encoder<B> {
         self.memo_index(index, Opcode::Get, Opcode::BinGet, Opcode::LongBinGet)
     }
 
+    /// How many bytes of memory are taken by references that are settled at the end of the pickle.
+    #[must_use]
+    pub fn memory_of_references(&self) -> usize {
+        self.referenced.as_ref().map_or(0, |referenced| referenced.memory_of_references())
+    }
+
     /// Memoizes the object that was memoized under `index` even if nothing refers to it: a reader must keep it alive.
     pub fn keep(&mut self, index: usize) {
         if let Some(referenced) = &mut self.referenced
