@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from implementation import not_on_pypy
+from implementation import FREE_THREADED, not_on_pypy
 
 resource = pytest.importorskip("resource", reason="there are no limits on memory")
 
@@ -34,6 +34,11 @@ assert pickle.loads(cloudpickle.dumps(data)) == data
 """
 
 
+objects_take_memory_from_the_system = pytest.mark.skipif(
+    FREE_THREADED, reason="the allocator of these builds has memory for objects at hand, which a limit does not count"
+)
+
+
 @not_on_pypy("room beside a limit")
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is counted from /proc")
 @pytest.mark.parametrize(
@@ -42,8 +47,8 @@ assert pickle.loads(cloudpickle.dumps(data)) == data
         ("[texts, texts]", "dumps"),
         ("texts + texts[::-1]", "dumps"),
         ("[[text, text] for text in texts]", "dumps"),
-        ("['x' * 4_000_000, b'x' * 4_000_000]", "dumps"),
-        ("['x' * 4_000_000, b'x' * 4_000_000]", "dump"),
+        pytest.param("['x' * 4_000_000, b'x' * 4_000_000]", "dumps", marks=objects_take_memory_from_the_system),
+        pytest.param("['x' * 4_000_000, b'x' * 4_000_000]", "dump", marks=objects_take_memory_from_the_system),
     ],
 )
 def test_a_dump_that_needs_more(data, function):
