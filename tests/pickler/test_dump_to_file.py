@@ -7,6 +7,7 @@ import pickle
 import random
 
 import pytest
+from recorder import Recorder
 
 import cloudpickle
 from implementation import FREE_THREADED, PYPY
@@ -17,20 +18,6 @@ needs_counts = pytest.mark.skipif(
 
 FRAME = 64 * 1024
 MOST_AT_ONCE = 512 * 1024
-
-
-class Recorder:
-    """A file that keeps every piece that was written, as it came."""
-
-    def __init__(self):
-        self.pieces = []
-
-    def write(self, piece):
-        self.pieces.append(piece)
-        return len(piece)
-
-    def joined(self):
-        return b"".join(bytes(piece) for piece in self.pieces)
 
 
 def dumped(obj, **options):

@@ -8,25 +8,12 @@ import struct
 
 import pytest
 from opcodes import without_frames
+from recorder import Recorder
 
 import cloudpickle
 from implementation import not_on_pypy
 
 FRAME = 64 * 1024
-
-
-class Recorder:
-    """A file that keeps every piece that was written, as it came."""
-
-    def __init__(self):
-        self.pieces = []
-
-    def write(self, piece):
-        self.pieces.append(piece)
-        return len(piece)
-
-    def joined(self):
-        return b"".join(bytes(piece) for piece in self.pieces)
 
 
 class Measuring:
