@@ -75,12 +75,18 @@ impl<'py> Engine<'py, '_> {
         self.save_new_str_at_once(string, place) || self.save_new_text_at_once(string, place)
     }
 
+    /// Remembers `obj`, which was just looked up and written, from protocol 4 on.
+    #[inline(always)]
+    fn memo_put_at(&mut self, place: FreePlace, obj: &Bound<'py, PyAny>) {
+        self.memo.put_at(place, obj.clone());
+        self.encoder.memoize_uncounted();
+    }
+
     /// The same for one that is not ASCII, or not short.
     fn save_new_text_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
         let is_written = self.save_new_text_alone(string);
         if is_written {
-            self.memo.put_at(place, string.as_any().clone());
-            self.encoder.memoize_uncounted();
+            self.memo_put_at(place, string.as_any());
         }
         is_written
     }
@@ -102,8 +108,7 @@ impl<'py> Engine<'py, '_> {
                 Err(place) => {
                     let is_written = self.save_contents_at_once(Payload::Bytes, data);
                     if is_written {
-                        self.memo.put_at(place, bytes.as_any().clone());
-                        self.encoder.memoize_uncounted();
+                        self.memo_put_at(place, bytes.as_any());
                     }
                     is_written
                 }
@@ -130,8 +135,7 @@ impl<'py> Engine<'py, '_> {
     fn save_new_str_at_once(&mut self, string: &Bound<'py, PyString>, place: FreePlace) -> bool {
         let is_written = self.save_new_str_alone(string);
         if is_written {
-            self.memo.put_at(place, string.as_any().clone());
-            self.encoder.memoize_uncounted();
+            self.memo_put_at(place, string.as_any());
         }
         is_written
     }
